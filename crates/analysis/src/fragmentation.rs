@@ -1,0 +1,117 @@
+use residue_model::{Address, AddressSpace, Bytes, Region};
+use serde::Serialize;
+
+/// A hole between regions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FreeRange {
+    /// Its first address.
+    pub start: Address,
+    /// The first address behind.
+    pub end: Address,
+    /// How far it reaches.
+    pub size: Bytes,
+}
+
+/// The address space that nothing uses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FreeSpace {
+    /// All of it.
+    pub total: Bytes,
+    /// The largest range: no single mapping can be larger.
+    pub largest: Bytes,
+    /// How many ranges.
+    pub ranges: u64,
+    /// How much of the free space is out of reach of one mapping as large as can be: 0 when all is in one range, towards
+    /// 1 when it lies in crumbs.
+    pub index: f64,
+    /// All ranges in order of address.
+    #[serde(skip)]
+    pub all: Vec<FreeRange>,
+}
+
+impl FreeSpace {
+    /// The holes between regions, within the bounds of the address space.
+    ///
+    /// Regions must be in order of address; overlapping ones leave no hole.
+    pub fn of(regions: &[Region], space: AddressSpace) -> FreeSpace {
+        let mut free = FreeSpace::default();
+        let mut at = space.range.start;
+        for region in regions {
+            free.add(at, region.range.start.min(space.range.end));
+            at = at.max(region.range.end);
+        }
+        free.add(at, space.range.end);
+        if free.total > Bytes::ZERO {
+            free.index = 1.0 - free.largest.share_of(free.total);
+        }
+        free
+    }
+
+    fn add(&mut self, start: Address, end: Address) {
+        if start >= end {
+            return;
+        }
+        let size = Bytes(end.0 - start.0);
+        self.total += size;
+        self.largest = self.largest.max(size);
+        self.ranges += 1;
+        self.all.push(FreeRange { start, end, size });
+    }
+
+    /// The `count` largest ranges.
+    pub fn top(&self, count: usize) -> Vec<FreeRange> {
+        let mut ranges = self.all.clone();
+        ranges.sort_by(|a, b| b.size.cmp(&a.size).then(a.start.cmp(&b.start)));
+        ranges.truncate(count);
+        ranges
+    }
+
+    /// Whether a mapping may fail although enough is free: the largest range is below a tenth of the free space, and
+    /// small enough to matter.
+    pub fn is_crumbled(&self) -> bool {
+        self.index > 0.9 && self.largest < Bytes::gib(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use residue_model::Range;
+
+    use super::*;
+
+    fn region(start: u64, end: u64) -> Region {
+        Region { range: Range { start: Address(start), end: Address(end) }, ..Region::default() }
+    }
+
+    fn space(start: u64, end: u64) -> AddressSpace {
+        AddressSpace { bits: 32, range: Range { start: Address(start), end: Address(end) } }
+    }
+
+    #[test]
+    fn holes_begin_and_end_at_the_bounds_of_the_space() {
+        let free = FreeSpace::of(&[region(0x2000, 0x3000), region(0x3000, 0x5000)], space(0x1000, 0x8000));
+        assert_eq!((free.total, free.largest, free.ranges), (Bytes(0x4000), Bytes(0x3000), 2));
+        assert!((free.index - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_kernels_own_page_above_the_space_is_no_hole() {
+        let free = FreeSpace::of(&[region(0xffff_f000, 0xffff_ffff)], space(0x1000, 0x2000));
+        assert_eq!((free.total, free.ranges), (Bytes(0x1000), 1));
+    }
+
+    #[test]
+    fn overlapping_regions_leave_no_hole() {
+        let free = FreeSpace::of(&[region(0x1000, 0x5000), region(0x2000, 0x3000)], space(0x1000, 0x6000));
+        assert_eq!((free.total, free.ranges), (Bytes(0x1000), 1));
+    }
+
+    #[test]
+    fn many_holes_and_none_large_is_crumbled() {
+        let regions: Vec<Region> = (1..100_u64).map(|index| region(index << 24, (index << 24) + 0x1000)).collect();
+        let free = FreeSpace::of(&regions, space(0x1000, 0x6400_0000));
+        assert!(free.is_crumbled());
+        assert_eq!(free.top(3).len(), 3);
+        assert!(!FreeSpace::of(&[], space(0x1000, 0x6400_0000)).is_crumbled());
+    }
+}

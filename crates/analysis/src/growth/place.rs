@@ -1,0 +1,118 @@
+use residue_model::{Bytes, Series, Usage};
+use serde::Serialize;
+
+use super::{Interval, Trend};
+
+/// What kind of memory grows: each points at another kind of cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The brk heap and allocator arenas: small blocks.
+    Heap,
+    /// Anonymous mappings: large blocks, or an allocator with pools of its own.
+    Mmap,
+    /// Shared memory of any kind.
+    Shared,
+    /// Stacks: threads.
+    Stacks,
+    /// Mapped files and modules.
+    Files,
+    /// JIT code, huge pages, devices and the rest.
+    Other,
+}
+
+impl Class {
+    /// All classes.
+    pub const ALL: [Class; 6] =
+        [Class::Heap, Class::Mmap, Class::Shared, Class::Stacks, Class::Files, Class::Other];
+
+    /// The class of a usage.
+    pub fn of(usage: Usage) -> Class {
+        match usage {
+            Usage::Heap | Usage::Arena => Class::Heap,
+            Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => Class::Mmap,
+            Usage::SysvShm | Usage::PosixShm | Usage::Memfd | Usage::SharedAnonymous => Class::Shared,
+            Usage::MainStack | Usage::ThreadStack | Usage::Guard => Class::Stacks,
+            Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss | Usage::MappedFile => Class::Files,
+            Usage::Vdso | Usage::Jit | Usage::Device | Usage::Hugetlb | Usage::Reserved | Usage::Unknown => Class::Other,
+        }
+    }
+
+    /// The name in documents.
+    pub fn key(self) -> &'static str {
+        match self {
+            Class::Heap => "heap",
+            Class::Mmap => "mmap",
+            Class::Shared => "shared",
+            Class::Stacks => "stacks",
+            Class::Files => "files",
+            Class::Other => "other",
+        }
+    }
+}
+
+/// How fast one class of memory grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Which.
+    pub class: Class,
+    /// Bytes an hour.
+    pub rate: Interval,
+    /// Its part of all growth, 0 to 1; 0 for a class that does not grow.
+    pub share: f64,
+}
+
+/// The memory of a class at each sample: `(seconds, bytes)`.
+pub fn points(series: &Series, class: Class) -> Vec<(f64, f64)> {
+    let sizes = series.samples.iter().filter_map(|sample| Some((sample.seconds, sample.by_usage.as_deref()?)));
+    let sum = |usages: &[(Usage, Bytes)]| -> f64 {
+        usages.iter().filter(|(usage, _)| Class::of(*usage) == class).map(|(_, size)| size.0 as f64).sum()
+    };
+    sizes.map(|(seconds, usages)| (seconds, sum(usages))).collect()
+}
+
+/// Which classes move, fastest growing first; those that stand still are left out.
+pub(super) fn places(series: &Series, after_seconds: f64) -> Vec<Place> {
+    let mut places: Vec<Place> = Class::ALL.iter().filter_map(|&class| place(series, class, after_seconds)).collect();
+    places.sort_by(|a, b| b.rate.estimate.total_cmp(&a.rate.estimate));
+    let growth: f64 = places.iter().map(|place| place.rate.estimate.max(0.0)).sum();
+    for place in &mut places {
+        place.share = if growth > 0.0 { place.rate.estimate.max(0.0) / growth } else { 0.0 };
+    }
+    places
+}
+
+fn place(series: &Series, class: Class, after_seconds: f64) -> Option<Place> {
+    let points: Vec<(f64, f64)> =
+        points(series, class).into_iter().filter(|(seconds, _)| *seconds >= after_seconds).collect();
+    let trend = Trend::of(&points)?;
+    let span = points.last()?.0 - points.first()?.0;
+    // Less than a page in all the time is standing still.
+    let moves = (trend.slope.estimate * span).abs() >= 4096.0;
+    moves.then(|| Place { class, rate: trend.slope.scaled(3600.0), share: 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use residue_model::Sample;
+
+    use super::*;
+
+    #[test]
+    fn the_class_that_grows_is_named_first_with_its_part() {
+        let sample = |second: u32| Sample {
+            seconds: f64::from(second),
+            by_usage: Some(vec![
+                (Usage::Heap, Bytes(u64::from(second) * 90_000)),
+                (Usage::AnonymousLarge, Bytes(u64::from(second) * 10_000)),
+                (Usage::Text, Bytes(7_000_000)),
+            ]),
+            ..Sample::default()
+        };
+        let series = Series { samples: (0..20).map(sample).collect(), ..Series::default() };
+        let places = places(&series, 0.0);
+        assert_eq!(places.iter().map(|place| place.class).collect::<Vec<_>>(), [Class::Heap, Class::Mmap]);
+        assert!((places[0].share - 0.9).abs() < 1e-9);
+        assert!((places[0].rate.estimate - 90_000.0 * 3600.0).abs() < 1.0);
+    }
+}

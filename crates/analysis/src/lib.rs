@@ -1,0 +1,37 @@
+//! Residue's conclusions.
+//!
+//! A [`Snapshot`](residue_model::Snapshot) becomes a [`Map`] whose regions know what they are for; a
+//! [`Series`](residue_model::Series) becomes a [`Verdict`](growth::Verdict); both become [`Finding`]s. Everything is a pure function of
+//! its input, and nothing here is text for people: numbers go in, numbers come out.
+//!
+//! ```
+//! use residue_analysis::Map;
+//! use residue_model::Snapshot;
+//!
+//! let map = Map::of(Snapshot::default());
+//! assert_eq!(map.summary.by_usage.len(), 0);
+//! ```
+
+pub mod accounting;
+mod diagnosis;
+mod diff;
+mod error;
+pub mod finding;
+mod fragmentation;
+pub mod growth;
+mod map;
+mod query;
+mod reclaim;
+mod summary;
+mod usage;
+
+pub use diagnosis::{Diagnosis, Watched};
+pub use diff::{Change, Diff, DiffRegion, RegionChange, UsageChange};
+pub use error::{Error, Result};
+pub use finding::{Finding, Severity};
+pub use fragmentation::{FreeRange, FreeSpace};
+pub use map::Map;
+pub use query::{RegionFilter, RegionOrder, parse_size};
+pub use reclaim::Reclaimable;
+pub use summary::{Histogram, Row, Summary};
+pub use usage::classify;

@@ -1,0 +1,314 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use residue::Care;
+use residue::analysis::parse_size;
+use residue::model::Bytes;
+
+/// What eats the memory of a process, and whether it is a leak.
+#[derive(Parser)]
+#[command(name = "residue", version, about, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  residue triage --demo                 see a diagnosis of a small leaking process
+  residue triage redis-server           the whole diagnosis on one page
+  residue ps --top 10                   who has the memory
+  residue map 1234 --html map.html      the address space as a picture
+
+Exit codes: 0 done, 1 --fail-on matches, 2 usage, 3 target not readable, 4 own failure, 130 interrupted")]
+pub(crate) struct Arguments {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// The whole diagnosis of a process on one page: verdict, growth, footprint, findings
+    Triage(TriageArgs),
+    /// Every process with what it really takes: pss, uss, swap
+    Ps(PsArgs),
+    /// The address space of a process: regions, sums, sizes, free ranges
+    Map(MapArgs),
+    /// Growth live, a line a sample, and a first verdict at the end
+    Watch(WatchArgs),
+    #[command(name = "demo-leak", hide = true)]
+    DemoLeak,
+}
+
+/// How much the target may be made to wait.
+#[derive(Args)]
+pub(crate) struct CareArgs {
+    /// Read in small steps, so that the target hardly waits; pss only as root
+    #[arg(long, conflicts_with = "exact")]
+    gentle: bool,
+
+    /// Read smaps however large the target is; it waits meanwhile (about 20 ms a GiB)
+    #[arg(long)]
+    exact: bool,
+
+    /// Read processes above this resident size in small steps
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    gentle_above: Bytes,
+}
+
+impl CareArgs {
+    pub(crate) fn care(&self) -> Care {
+        match self {
+            CareArgs { gentle: true, .. } => Care::Always,
+            CareArgs { exact: true, .. } => Care::Exact,
+            CareArgs { gentle_above, .. } => Care::Above(*gentle_above),
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue triage 1234
+  residue triage postgres --for 5m --html report.html
+  residue triage 1234 --fail-on leak || page-somebody")]
+pub(crate) struct TriageArgs {
+    /// A pid, or the name of just one process
+    #[arg(required_unless_present = "demo")]
+    pub(crate) target: Option<String>,
+
+    /// Start a small leaking process, diagnose it, and end it
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) demo: bool,
+
+    /// How long to watch: 30s, 5m, 2h [default: 30s, with --demo 12s]
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub(crate) span: Option<Duration>,
+
+    /// Also write the diagnosis as a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Exit with 1 when the diagnosis says this
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
+}
+
+/// What makes a script fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// The verdict is a leak or a likely one
+    Leak,
+    /// Any finding is critical
+    Critical,
+    /// Any finding is critical or a warning
+    Warning,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue map 1234
+  residue map 1234 --filter usage=anonymous,min-size=1M --sort rss
+  residue map 1234 --json > before.json; …; residue map 1234 --diff before.json
+  residue map 1234 --html map.html")]
+pub(crate) struct MapArgs {
+    /// A pid, or the name of just one process
+    pub(crate) target: String,
+
+    /// List only regions for which all of this holds: usage=anonymous|heap,protection=rw-p,min-size=1M,min-rss=1M,
+    /// state=reserved,name=REGEX
+    #[arg(long, value_name = "CONDITIONS", default_value = "")]
+    pub(crate) filter: String,
+
+    /// Order of the regions: address, size, usage, name, or a counter such as rss [default: rss, with --all address]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sort: Option<String>,
+
+    /// List every region, not only the first 25
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// How many free ranges to list
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) free: usize,
+
+    /// Show what changed since a map saved with --json, or how another process differs
+    #[arg(long, value_name = "FILE|TARGET")]
+    pub(crate) diff: Option<String>,
+
+    /// Write the address space as a zoomable picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue watch 1234
+  residue watch 1234 5678 --for 10m --interval 5s
+  residue watch nginx --for 1h --json > growth.json")]
+pub(crate) struct WatchArgs {
+    /// Pids, or names of just one process each
+    #[arg(required = true)]
+    pub(crate) targets: Vec<String>,
+
+    /// How long: 30s, 10m, 2h [default: until Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub(crate) span: Option<Duration>,
+
+    /// How often [default: 1s, or the time over 120]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) interval: Option<Duration>,
+
+    /// Exit with 1 when the verdict on any of them is a leak or a likely one
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) fail_on: Option<WatchFailOn>,
+}
+
+/// What makes a script fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchFailOn {
+    /// The verdict is a leak or a likely one
+    Leak,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Columns: pid user name command vss rss pss uss swap swap_pss anon file shmem res_minus_shr majflt minflt
+threads maps oom_score; with --by user also processes, with --by mapping also mapping processes average_pss
+
+Examples:
+  residue ps --top 10
+  residue ps --filter user=www-data --columns pid,pss,uss,swap_pss,command
+  residue ps --by mapping --filter process=postgres --sort average_pss
+  residue ps --pie memory.svg
+  residue ps --save host.tar.gz;  residue ps --from host.tar.gz --by user")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub(crate) struct PsArgs {
+    /// What a row is
+    #[arg(long, value_enum, default_value_t = By::Process)]
+    pub(crate) by: By,
+
+    /// What to show, parted by commas
+    #[arg(long, short = 'c', value_name = "LIST")]
+    pub(crate) columns: Option<String>,
+
+    /// Order by a column, largest first [default: pss]
+    #[arg(long, short = 's', value_name = "COLUMN")]
+    pub(crate) sort: Option<String>,
+
+    /// Smallest first
+    #[arg(long, short = 'r')]
+    pub(crate) reverse: bool,
+
+    /// Only rows that match: process=REGEX, user=REGEX, mapping=REGEX; may be given again
+    #[arg(long, short = 'f', value_name = "CONDITION")]
+    pub(crate) filter: Vec<String>,
+
+    /// Only the first rows
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) top: Option<usize>,
+
+    /// Add a row of totals
+    #[arg(long, short = 't')]
+    pub(crate) totals: bool,
+
+    /// Show sizes as a share of the machine's memory
+    #[arg(long, short = 'p', conflicts_with = "bytes")]
+    pub(crate) percent: bool,
+
+    /// Show sizes in exact bytes
+    #[arg(long, short = 'b')]
+    pub(crate) bytes: bool,
+
+    /// Leave the headings out
+    #[arg(long, short = 'H')]
+    pub(crate) no_header: bool,
+
+    /// Draw bars of the sorted column into an SVG or PNG file; on the terminal without a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "pie")]
+    #[allow(clippy::option_option, reason = "absent, given alone, given with a file")]
+    pub(crate) bar: Option<Option<PathBuf>>,
+
+    /// Draw a pie of the sorted column into an SVG or PNG file; bars on the terminal without a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "absent, given alone, given with a file")]
+    pub(crate) pie: Option<Option<PathBuf>>,
+
+    /// Save what /proc says of all processes, for --from on any machine (.gz compresses)
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub(crate) save: Option<PathBuf>,
+
+    /// Read a capture made by --save or by smem instead of this machine
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
+}
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// A process
+    Process,
+    /// A user
+    User,
+    /// A file or other mapping, over all processes
+    Mapping,
+    /// The machine: firmware, kernel, user, free
+    System,
+}
+
+fn size(text: &str) -> Result<Bytes, String> {
+    parse_size(text).ok_or_else(|| "write 4096, 128K, 1M or 2G".into())
+}
+
+/// Reads `500ms`, `30s`, `5m`, `2h`; a bare number is seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    const WRITE: &str = "write 500ms, 30s, 5m or 2h";
+    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(WRITE.into()),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| WRITE)? * scale;
+    if seconds < 0.01 {
+        return Err("shorter than 10ms tells nothing".into());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| WRITE.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("7"), Ok(Duration::from_secs(7)));
+        for wrong in ["", "m", "5x", "0s", "1e400s", "-3s"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use std::path::Path;
+
+use residue::analysis::accounting::{Column, Order, ProcessFilter, Table, Value, View, parts};
+use residue::model::Footprint;
+use residue::report::chart::{self, Format, Shape};
+use residue::report::{json, terminal};
+use residue::{Origin, Query, Request, areas, save, table};
+
+use crate::arguments::{By, PsArgs};
+use crate::exit::Exit;
+use crate::output::{Output, write_file};
+use crate::progress::Bar;
+use crate::trouble::Trouble;
+
+/// Bars and slices of a chart; what is beyond is drawn as one.
+const DRAWN: usize = 20;
+
+/// `residue ps`: who has the memory.
+pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
+    if let Some(path) = &args.save {
+        return save_to(path);
+    }
+    let request = request(args)?;
+    let sizes = sizes(args);
+    let file = args.from.as_ref().map(|path| path.display().to_string());
+    let target = file.as_deref().map_or(json::Target::Machine, |file| json::Target::Capture { file });
+    let Some(view) = view(args.by) else {
+        let machine = areas(&request)?;
+        if output.json {
+            json::machine(&mut output.out, target, &machine)?;
+        } else {
+            terminal::machine(&mut output.out, output.screen, &machine, sizes, !args.no_header)?;
+        }
+        return Ok(Exit::Done);
+    };
+    let query = query(args, view, output.json)?;
+    let answer = table(&request, &query)?;
+    if draw(args, &query, &answer, output)? {
+        return Ok(Exit::Done);
+    }
+    if output.json {
+        json::processes(&mut output.out, target, &answer)?;
+    } else {
+        let style = terminal::PsStyle { sizes, header: !args.no_header, totals: args.totals };
+        terminal::processes(&mut output.out, output.screen, &answer, &query.columns, style)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn save_to(path: &Path) -> Result<Exit, Trouble> {
+    let mut bar = Bar::new(0, "saving {bar:30} {pos}/{len} processes, {eta} left");
+    let count = save(path, |done, all| {
+        bar.set_length(all as u64);
+        bar.set(done as u64);
+    })?;
+    drop(bar);
+    eprintln!("saved {count} processes to {}", path.display());
+    Ok(Exit::Done)
+}
+
+fn request(args: &PsArgs) -> Result<Request, Trouble> {
+    let origin = args.from.clone().map_or(Origin::Live, Origin::Capture);
+    Ok(Request { origin, filter: ProcessFilter::parse(&args.filter)?, care: args.care.care() })
+}
+
+fn view(by: By) -> Option<View> {
+    match by {
+        By::Process => Some(View::Process),
+        By::User => Some(View::User),
+        By::Mapping => Some(View::Mapping),
+        By::System => None,
+    }
+}
+
+fn query(args: &PsArgs, view: View, everything: bool) -> Result<Query, Trouble> {
+    let columns = match &args.columns {
+        Some(list) => view.columns(list)?,
+        None => view.default_columns().to_vec(),
+    };
+    if columns.is_empty() {
+        return Err(Trouble::usage("no columns are chosen", "name some: --columns pid,pss,command"));
+    }
+    let column = match &args.sort {
+        Some(word) => view.column(word)?,
+        None => default_order(&columns),
+    };
+    Ok(Query { view, columns, order: Order { column, reverse: args.reverse, top: args.top }, everything })
+}
+
+/// By PSS where it is shown, else by the first size that is: nothing is read just to sort by it.
+fn default_order(columns: &[Column]) -> Column {
+    let is_size = |column: &&Column| !matches!(column.of_footprint(&Footprint::nothing()), Value::Unknown);
+    if columns.contains(&Column::Pss) {
+        return Column::Pss;
+    }
+    columns.iter().find(is_size).or(columns.first()).copied().unwrap_or(Column::Pss)
+}
+
+fn sizes(args: &PsArgs) -> terminal::Sizes {
+    match args {
+        PsArgs { bytes: true, .. } => terminal::Sizes::Bytes,
+        PsArgs { percent: true, .. } => terminal::Sizes::Percent,
+        _ => terminal::Sizes::Units,
+    }
+}
+
+/// Draws a chart if one is wanted; says whether it did.
+fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Result<bool, Trouble> {
+    let (shape, file) = match (&args.bar, &args.pie) {
+        (Some(file), _) => (Shape::Bars, file),
+        (None, Some(file)) => (Shape::Pie, file),
+        (None, None) => return Ok(false),
+    };
+    let is_size = !matches!(query.order.column.of_footprint(&Footprint::nothing()), Value::Unknown);
+    let column = if is_size { query.order.column } else { Column::Pss };
+    let parts = parts(answer, column, args.top.unwrap_or(DRAWN));
+    match file {
+        Some(path) => {
+            let drawn = chart::draw(shape, format(path)?, column.title(), &parts)?;
+            write_file(path, &drawn)?;
+        }
+        None => terminal::bar_chart(&mut output.out, output.screen, column.title(), &parts)?,
+    }
+    Ok(true)
+}
+
+fn format(path: &Path) -> Result<Format, Trouble> {
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("svg") => Ok(Format::Svg),
+        Some("png") => Ok(Format::Png),
+        _ => Err(Trouble::usage(
+            format!("cannot tell what kind of picture {} is", path.display()),
+            "end the name in .svg or .png",
+        )),
+    }
+}

@@ -1,0 +1,72 @@
+use std::time::Duration;
+
+use residue::analysis::growth::VerdictKind;
+use residue::analysis::{Diagnosis, Severity};
+use residue::report::{html, json, terminal};
+use residue::{Options, Plan, Progress, triage};
+
+use super::demo::Demo;
+use crate::arguments::{FailOn, TriageArgs};
+use crate::exit::Exit;
+use crate::output::{Output, write_file};
+use crate::progress::Bar;
+use crate::trouble::Trouble;
+
+const SPAN: Duration = Duration::from_secs(30);
+const DEMO_SPAN: Duration = Duration::from_secs(12);
+
+/// `residue triage`: the whole diagnosis on one page.
+pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Trouble> {
+    let (_, interrupt) = super::interrupt()?;
+    let demo = if args.demo { Some(Demo::start()?) } else { None };
+    let target = match &demo {
+        Some(demo) => demo.pid().to_string(),
+        None => args.target.clone().unwrap_or_default(),
+    };
+    let span = args.span.unwrap_or(if args.demo { DEMO_SPAN } else { SPAN });
+    let plan = Plan { span: Some(span), interval: None };
+    let options = Options { care: args.care.care() };
+    let mut bar = bar(&target, span).shown();
+    let diagnosis = triage(&target, &options, &plan, &interrupt, |progress| {
+        if let Progress::Round(elapsed) = progress {
+            bar.set(elapsed.min(span).as_millis().try_into().unwrap_or(u64::MAX));
+        }
+    })?;
+    drop(bar);
+    if let Some(demo) = demo {
+        demo.stop(&diagnosis);
+    }
+    show(args, output, &diagnosis)?;
+    Ok(match args.fail_on {
+        Some(what) if matches(what, &diagnosis) => Exit::Found,
+        _ if interrupt.is_set() => Exit::Interrupted,
+        _ => Exit::Done,
+    })
+}
+
+fn bar(target: &str, span: Duration) -> Bar {
+    let length = span.as_millis().try_into().unwrap_or(u64::MAX);
+    let template = format!("watching {} {{bar:30}} {{eta}} left, Ctrl-C ends and judges", target.replace(['{', '}'], ""));
+    Bar::new(length, &template)
+}
+
+fn show(args: &TriageArgs, output: &mut Output, diagnosis: &Diagnosis) -> Result<(), Trouble> {
+    if let Some(path) = &args.html {
+        write_file(path, html::triage(diagnosis)?.as_bytes())?;
+    }
+    if output.json {
+        json::triage(&mut output.out, diagnosis)?;
+    } else {
+        terminal::triage(&mut output.out, output.screen, diagnosis)?;
+    }
+    Ok(())
+}
+
+fn matches(what: FailOn, diagnosis: &Diagnosis) -> bool {
+    let worst = diagnosis.findings.iter().map(|finding| finding.severity).min();
+    match what {
+        FailOn::Leak => diagnosis.verdict.kind == VerdictKind::LikelyLeak,
+        FailOn::Critical => worst == Some(Severity::Critical),
+        FailOn::Warning => worst.is_some_and(|worst| worst <= Severity::Warning),
+    }
+}

@@ -1,0 +1,41 @@
+//! The `residue` command: reads arguments, calls the library, prints, and says by its exit code how it went.
+
+mod arguments;
+mod cmd;
+mod exit;
+mod output;
+mod progress;
+mod trouble;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+use output::Output;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe has nobody left to tell.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Done.into() } else { Exit::Usage.into() };
+        }
+    };
+    let mut output = Output::stdout(arguments.json);
+    let result = match &arguments.command {
+        Command::Ps(ps) => cmd::ps::run(ps, &mut output),
+        Command::Map(map) => cmd::map::run(map, &mut output),
+        Command::Watch(watch) => cmd::watch::run(watch, &mut output),
+        Command::Triage(triage) => cmd::triage::run(triage, &mut output),
+        Command::DemoLeak => cmd::demo::leak(),
+    };
+    match result.and_then(|exit| output.finish().map(|()| exit)) {
+        Ok(exit) => exit.into(),
+        Err(trouble) => trouble.report().into(),
+    }
+}

@@ -1,0 +1,39 @@
+//! The nouns of Residue, shared by every other crate.
+//!
+//! A [`Snapshot`] says how a process stood at one moment, a [`Series`] how its [`Footprint`] moved, and a [`Gap`]
+//! what could not be seen. Nothing here reads a file or a clock, so everything built on it runs on any OS.
+//!
+//! ```
+//! use residue_model::{Address, Bytes, Range};
+//!
+//! let page = Range::new(Address(0x1000), Address(0x2000)).expect("start is before end");
+//! assert_eq!(page.size(), Bytes(4096));
+//! ```
+
+mod address;
+mod bytes;
+mod counters;
+mod footprint;
+mod gap;
+mod limits;
+mod process;
+mod protection;
+mod region;
+mod series;
+mod snapshot;
+mod system;
+mod usage;
+
+pub use address::{Address, Range};
+pub use bytes::Bytes;
+pub use counters::{Counter, Counters};
+pub use footprint::Footprint;
+pub use gap::Gap;
+pub use limits::{Limit, LimitKind, Limits};
+pub use process::{Process, ProcessId, ProcessState, Thread};
+pub use protection::Protection;
+pub use region::{Backing, Region, SharedSegment, State};
+pub use series::{Sample, Series};
+pub use snapshot::{AddressSpace, Snapshot, Source};
+pub use system::SystemMemory;
+pub use usage::Usage;

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{Address, Bytes, Counters, Protection, Range, Usage};
+
+/// One mapped range with one protection: a VMA.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Region {
+    /// Where it stands.
+    pub range: Range,
+    /// What may be done with it.
+    pub protection: Protection,
+    /// Offset into the file, in bytes; 0 for anonymous memory.
+    pub offset: Bytes,
+    /// Device of the file as `(major, minor)`; `(0, 0)` for anonymous memory.
+    pub device: (u32, u32),
+    /// Inode of the file; the id of a System V segment; 0 for anonymous memory.
+    pub inode: u64,
+    /// The path or the kernel's name for it (`[heap]`), printable, without ` (deleted)`.
+    pub name: Option<Arc<str>>,
+    /// The file has been unlinked since it was mapped.
+    pub deleted: bool,
+    /// What `smaps` says of it; empty when only `maps` was read.
+    pub counters: Counters,
+    /// The kernel's flags (`rd wr mr mw me ac`), when `smaps` was read.
+    pub flags: Option<Arc<str>>,
+    /// The start of the reservation that it belongs to: a module's first segment, an arena's start.
+    pub allocation_base: Address,
+    /// What it is used for; [`Usage::Unknown`] until it has been classified.
+    pub usage: Usage,
+    /// The threads whose stacks lie here.
+    pub threads: Vec<u32>,
+    /// The System V segment that is mapped here.
+    pub segment: Option<Arc<SharedSegment>>,
+}
+
+/// What stands behind a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backing {
+    /// Memory of this process alone.
+    PrivateAnonymous,
+    /// Memory shared by inheritance, System V, POSIX or memfd.
+    SharedMemory,
+    /// A file, written copies stay private.
+    PrivateFile,
+    /// A file, writes reach it.
+    SharedFile,
+    /// Made by the kernel: vdso, vvar, devices.
+    Special,
+}
+
+impl Backing {
+    /// The name in documents and tables.
+    pub fn key(self) -> &'static str {
+        match self {
+            Backing::PrivateAnonymous => "private_anonymous",
+            Backing::SharedMemory => "shared_memory",
+            Backing::PrivateFile => "private_file",
+            Backing::SharedFile => "shared_file",
+            Backing::Special => "special",
+        }
+    }
+}
+
+/// Whether address space can be used as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// May be touched; pages come when they are.
+    Mapped,
+    /// Set aside with no access: costs address space, no memory.
+    Reserved,
+    /// Nothing stands here.
+    Free,
+}
+
+impl State {
+    /// The name in documents and tables.
+    pub fn key(self) -> &'static str {
+        match self {
+            State::Mapped => "mapped",
+            State::Reserved => "reserved",
+            State::Free => "free",
+        }
+    }
+}
+
+impl Region {
+    /// How much address space it takes.
+    pub fn size(&self) -> Bytes {
+        self.range.size()
+    }
+
+    /// Its name, empty when it has none.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Mapped or reserved.
+    pub fn state(&self) -> State {
+        if self.protection.is_none() { State::Reserved } else { State::Mapped }
+    }
+
+    /// Private memory without a file: no inode, and no name but one that a process gave it.
+    pub fn is_private_anonymous(&self) -> bool {
+        let name = self.name();
+        self.inode == 0
+            && !self.protection.shared
+            && (name.is_empty() || name == "[heap]" || name == "[stack]" || name.starts_with("[anon:"))
+    }
+
+    /// What stands behind it.
+    pub fn backing(&self) -> Backing {
+        match self.usage {
+            Usage::Vdso | Usage::Device => Backing::Special,
+            Usage::SysvShm | Usage::PosixShm | Usage::Memfd | Usage::SharedAnonymous => Backing::SharedMemory,
+            _ if self.is_private_anonymous() => Backing::PrivateAnonymous,
+            _ if self.inode == 0 && self.protection.shared => Backing::SharedMemory,
+            _ if self.inode == 0 => Backing::Special,
+            _ if self.protection.shared => Backing::SharedFile,
+            _ => Backing::PrivateFile,
+        }
+    }
+}
+
+/// A System V shared memory segment.
+///
+/// Source: `/proc/sysvipc/shm`, `shmctl(2)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SharedSegment {
+    /// Its id, as `ipcs -m` shows it.
+    pub id: u64,
+    /// Its size.
+    pub size: Bytes,
+    /// How many times it is attached, over all processes.
+    pub attached: u64,
+    /// The process that made it.
+    pub creator: u32,
+    /// The user that made it.
+    pub creator_uid: u32,
+}

@@ -1,0 +1,35 @@
+use std::io;
+
+/// What this crate's functions give.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The output cannot be written.
+    #[error("failed to write the report")]
+    Write(#[from] io::Error),
+    /// A document that was given to read is none of ours.
+    #[error("not a document of residue.map/1: {0}")]
+    Document(String),
+    /// A chart could not be drawn.
+    #[error("failed to draw the chart: {0}")]
+    Chart(String),
+}
+
+impl Error {
+    /// Whether the reader has gone: nobody is left to tell.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Error::Write(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        match error.io_error_kind() {
+            Some(kind) => Error::Write(kind.into()),
+            None => Error::Document(error.to_string()),
+        }
+    }
+}

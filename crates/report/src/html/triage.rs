@@ -1,0 +1,167 @@
+use maud::{Markup, html};
+use residue_analysis::growth::{Class, Verdict, VerdictKind, points};
+use residue_analysis::{Diagnosis, Finding};
+use residue_model::{Bytes, ProcessId, Sample, Series};
+use serde::Serialize;
+
+use super::{PLOT, PLOT_STYLE, Page, STYLE, TABLE, TRIAGE, gaps, sums};
+use crate::Result;
+use crate::units::size_or_dash;
+use crate::words::{self, class_label};
+
+/// The whole diagnosis as a page: verdict, plots, findings, footprint.
+///
+/// # Errors
+/// When its data cannot be written.
+pub fn triage(diagnosis: &Diagnosis) -> Result<String> {
+    let process = &diagnosis.map.snapshot.process;
+    let title = format!("{} ({})", process.name, process.pid);
+    let command = process.command.as_deref().unwrap_or_default();
+    let page = Page { title: &title, subtitle: command, styles: &[PLOT_STYLE, STYLE], scripts: &[PLOT, TABLE, TRIAGE] };
+    page.render(&main(diagnosis), &Data::of(&diagnosis.series, &diagnosis.verdict))
+}
+
+fn main(diagnosis: &Diagnosis) -> Markup {
+    let pid = diagnosis.map.snapshot.process.pid;
+    html! {
+        (verdict(&diagnosis.verdict, pid))
+        section id="series" {
+            h2 { "Memory over time" }
+            div id="plot-series" {}
+            h2 { "Growth by class since the first sample" }
+            div id="plot-classes" {}
+        }
+        section id="findings" {
+            h2 { "Findings" }
+            @if diagnosis.findings.is_empty() {
+                p { "None in what was looked at: size and growth of memory, address space, limits." }
+            }
+            @for found in &diagnosis.findings { (finding(found, pid)) }
+        }
+        section id="footprint" {
+            h2 { "Footprint" }
+            (footprint(diagnosis))
+            (sums("Usage", &diagnosis.map.summary.by_usage, &diagnosis.map.summary.total))
+        }
+        (gaps(&diagnosis.gaps))
+    }
+}
+
+fn verdict(verdict: &Verdict, pid: ProcessId) -> Markup {
+    let text = words::verdict(verdict, pid);
+    html! {
+        section class={ "verdict " (class(verdict.kind)) } {
+            h2 { (text.headline) }
+            p {
+                strong { (text.rate) }
+                @if !text.confidence.is_empty() { " · confidence " (text.confidence) }
+            }
+            @if !text.forecast.is_empty() { p { (text.forecast) } }
+            p { (text.places) }
+            ul { @for why in &text.why { li { (why) } } }
+            pre.next { (text.next) }
+        }
+    }
+}
+
+fn class(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::LikelyLeak => "likely_leak",
+        VerdictKind::Step => "step",
+        VerdictKind::Stable => "stable",
+        VerdictKind::Shrinking => "shrinking",
+        _ => "inconclusive",
+    }
+}
+
+fn finding(finding: &Finding, pid: ProcessId) -> Markup {
+    let text = words::finding(finding, pid);
+    html! {
+        article class={ "finding " (text.severity) } {
+            h3 { (text.title) }
+            ul.evidence { @for line in &text.evidence { li { (line) } } }
+            pre.next { (text.next) }
+        }
+    }
+}
+
+fn footprint(diagnosis: &Diagnosis) -> Markup {
+    let footprint = &diagnosis.map.snapshot.process.footprint;
+    let cells = [
+        ("RSS", footprint.rss),
+        ("PSS", footprint.pss),
+        ("USS", footprint.uss),
+        ("Swap", footprint.swap),
+        ("Anonymous", footprint.anon),
+        ("Files", footprint.file),
+        ("Shared memory", footprint.shmem),
+        ("Virtual", footprint.vss),
+    ];
+    html! {
+        div.scroll {
+            table {
+                thead { tr { @for (title, _) in cells { th.number { (title) } } } }
+                tbody { tr { @for (_, value) in cells { td.number { (size_or_dash(value)) } } } }
+            }
+        }
+    }
+}
+
+/// What the plots are drawn from.
+#[derive(Serialize)]
+struct Data {
+    series: Lines,
+    classes: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Lines {
+    time: Vec<f64>,
+    lines: Vec<Line>,
+    warmup_end: f64,
+    trend: Option<Trend>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    label: &'static str,
+    values: Vec<Option<f64>>,
+    primary: bool,
+}
+
+#[derive(Serialize)]
+struct Trend {
+    from: (f64, f64),
+    to: (f64, f64),
+}
+
+impl Data {
+    fn of(series: &Series, verdict: &Verdict) -> Data {
+        let line = |label, primary, value: &dyn Fn(&Sample) -> Option<Bytes>| {
+            let values = series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();
+            Line { label, values, primary }
+        };
+        let lines = vec![
+            line("private anonymous + swap", true, &|sample| sample.footprint.private()),
+            line("RSS", false, &|sample| sample.footprint.rss),
+            line("shared memory", false, &|sample| sample.footprint.shmem),
+        ];
+        let class = |&class: &Class| {
+            let known = points(series, class);
+            let value = |sample: &Sample| {
+                let place = known.binary_search_by(|point| point.0.total_cmp(&sample.seconds)).ok()?;
+                Some(known[place].1)
+            };
+            Line { label: class_label(class), values: series.samples.iter().map(value).collect(), primary: false }
+        };
+        Data {
+            series: Lines {
+                time: series.samples.iter().map(|sample| sample.seconds).collect(),
+                lines,
+                warmup_end: verdict.warmup_seconds,
+                trend: verdict.line.map(|[from, to]| Trend { from, to }),
+            },
+            classes: Class::ALL.iter().map(class).collect(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use residue_analysis::growth::{Interval, Place, Signal, Verdict, VerdictKind};
+use residue_model::{LimitKind, ProcessId};
+use serde::Serialize;
+
+use crate::words;
+
+/// The object that stands for one judged series, in every document that has one.
+#[derive(Serialize)]
+pub(super) struct VerdictRow {
+    pid: ProcessId,
+    verdict: VerdictKind,
+    confidence: f64,
+    signal: Signal,
+    rate_bytes_per_hour: Option<Interval>,
+    #[serde(rename = "where")]
+    places: Vec<PlaceRow>,
+    forecast: Option<ForecastRow>,
+    need_seconds: Option<f64>,
+    why: Vec<String>,
+    next: String,
+}
+
+#[derive(Serialize)]
+struct PlaceRow {
+    usage: &'static str,
+    rate: Interval,
+    share: f64,
+}
+
+#[derive(Serialize)]
+struct ForecastRow {
+    limit: LimitRow,
+    eta: Eta,
+}
+
+#[derive(Serialize)]
+struct LimitRow {
+    kind: LimitKind,
+    bytes: u64,
+    source: String,
+}
+
+#[derive(Serialize)]
+struct Eta {
+    low: f64,
+    high: Option<f64>,
+}
+
+impl VerdictRow {
+    pub(super) fn of(verdict: &Verdict, pid: ProcessId) -> VerdictRow {
+        let text = words::verdict(verdict, pid);
+        let place = |place: &Place| PlaceRow {
+            usage: place.class.key(),
+            rate: place.rate,
+            share: place.share,
+        };
+        let forecast = verdict.forecast.as_ref().map(|forecast| ForecastRow {
+            limit: LimitRow {
+                kind: forecast.limit.kind,
+                bytes: forecast.limit.limit.0,
+                source: forecast.limit.source.clone(),
+            },
+            eta: Eta { low: forecast.low_seconds, high: forecast.high_seconds },
+        });
+        VerdictRow {
+            pid,
+            verdict: verdict.kind,
+            confidence: verdict.confidence,
+            signal: verdict.signal,
+            rate_bytes_per_hour: verdict.rate,
+            places: verdict.places.iter().map(place).collect(),
+            forecast,
+            need_seconds: verdict.need_seconds,
+            why: text.why,
+            next: text.next,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::io::Write;
+
+use residue_analysis::growth::{Class, Place, Verdict, VerdictKind, points};
+use residue_analysis::{Diagnosis, Finding, Severity, Watched};
+use residue_model::{Bytes, ProcessId, Series, Source};
+
+use super::table::Table;
+use super::watch::span;
+use super::{Screen, gaps, sparkline};
+use crate::Result;
+use crate::units::{change, percent, rate, size, size_or_dash};
+use crate::words;
+
+/// Writes the whole diagnosis on one page.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
+    let process = &diagnosis.map.snapshot.process;
+    let title = format!("{} ({})", process.pid, process.name);
+    writeln!(out, "{}  {}", screen.heading(&title), screen.faint(&span(&diagnosis.series)))?;
+    if let Some(command) = process.command.as_ref().filter(|command| **command != process.name) {
+        writeln!(out, "{}", screen.faint(&screen.wrap(command, 0)))?;
+    }
+    writeln!(out)?;
+    verdict(out, screen, &diagnosis.verdict, process.pid)?;
+    footprint(out, screen, diagnosis)?;
+    growth(out, screen, &diagnosis.series, &diagnosis.verdict)?;
+    findings(out, screen, &diagnosis.findings, process.pid)?;
+    gaps(out, screen, &diagnosis.gaps)
+}
+
+/// Writes the verdict on a process that was watched; with its name where several are.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn watched(out: &mut impl Write, screen: Screen, watched: &Watched, named: bool) -> Result<()> {
+    let Watched { series, verdict: judged } = watched;
+    let name = if named { format!("{} ({})  ", series.process.pid, series.process.name) } else { String::new() };
+    writeln!(out, "{}{}", screen.heading(&name), screen.faint(&span(series)))?;
+    verdict(out, screen, judged, series.process.pid)
+}
+
+/// Writes a verdict with its evidence.
+fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, pid: ProcessId) -> Result<()> {
+    let text = words::verdict(verdict, pid);
+    let headline = match verdict.kind {
+        VerdictKind::LikelyLeak => screen.bad(text.headline),
+        VerdictKind::Stable | VerdictKind::Shrinking => screen.good(text.headline),
+        _ => screen.doubtful(text.headline),
+    };
+    let confidence = match text.confidence {
+        "" => String::new(),
+        word => format!("   confidence {word}"),
+    };
+    writeln!(out, "{headline}   {}{confidence}", text.rate)?;
+    if !text.forecast.is_empty() {
+        writeln!(out, "  {}", screen.wrap(&text.forecast, 2))?;
+    }
+    writeln!(out, "  where   {}", screen.wrap(&text.places, 10))?;
+    writeln!(out, "  why     {}", screen.wrap(&text.why.join("; "), 10))?;
+    writeln!(out, "  next    {}", text.next)?;
+    Ok(())
+}
+
+fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
+    let footprint = &diagnosis.map.snapshot.process.footprint;
+    let source = match diagnosis.map.snapshot.source {
+        Source::Pagemap => "page table",
+        _ => "smaps",
+    };
+    writeln!(out, "\n{}", screen.heading("FOOTPRINT"))?;
+    let line = format!(
+        "rss {}, pss {}, uss {}, swap {} (from {source}); anonymous {}, files {}, shared memory {} (from status)",
+        size_or_dash(footprint.rss),
+        size_or_dash(footprint.pss),
+        size_or_dash(footprint.uss),
+        size_or_dash(footprint.swap),
+        size_or_dash(footprint.anon),
+        size_or_dash(footprint.file),
+        size_or_dash(footprint.shmem),
+    );
+    writeln!(out, "  {}", screen.wrap(&line, 2))?;
+    let mut table = Table::new().text("USAGE", 0).number("REGIONS", 2).number("SIZE", 1).number("RSS", 0).number("SWAP", 3);
+    let rows = &diagnosis.map.summary.by_usage;
+    let mut largest: Vec<_> = rows.iter().filter(|row| row.rss.is_some_and(|rss| rss.0 > 0)).collect();
+    largest.sort_by_key(|row| std::cmp::Reverse(row.rss));
+    for row in largest.into_iter().take(6) {
+        let (rss, swap) = (size_or_dash(row.rss), size_or_dash(row.swap));
+        table.row(vec![row.label.clone(), row.regions.to_string(), size(row.size), rss, swap]);
+    }
+    table.write(out, screen)
+}
+
+fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdict) -> Result<()> {
+    writeln!(out, "\n{}", screen.heading("GROWTH BY CLASS"))?;
+    let mut table = Table::new().text("CLASS", 0).number("NOW", 1).number("CHANGE", 0).number("RATE", 0).number("SHARE", 2).text("", 3);
+    for class in Class::ALL {
+        let points = points(series, class);
+        let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };
+        if last.1 <= 0.0 && first.1 <= 0.0 {
+            continue;
+        }
+        let place = verdict.places.iter().find(|place| place.class == class);
+        let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+        table.row(vec![
+            words::class_label(class).to_owned(),
+            size_of(last.1),
+            change(whole(last.1) - whole(first.1)),
+            place.map_or_else(|| "stands still".into(), |place| rate(place.rate.estimate)),
+            place.map(share).unwrap_or_default(),
+            sparkline(&values, 30),
+        ]);
+    }
+    table.write(out, screen)
+}
+
+fn share(place: &Place) -> String {
+    if place.share > 0.0 { percent(place.share) } else { String::new() }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "sizes of memory fit")]
+fn whole(bytes: f64) -> i64 {
+    bytes as i64
+}
+
+fn size_of(bytes: f64) -> String {
+    size(Bytes(whole(bytes).unsigned_abs()))
+}
+
+fn findings(out: &mut impl Write, screen: Screen, findings: &[Finding], pid: ProcessId) -> Result<()> {
+    writeln!(out, "\n{}", screen.heading("FINDINGS"))?;
+    if findings.is_empty() {
+        writeln!(out, "  none in what was looked at: size and growth of memory, address space, limits")?;
+    }
+    for finding in findings {
+        let text = words::finding(finding, pid);
+        let mark = match finding.severity {
+            Severity::Critical => screen.bad("critical"),
+            Severity::Warning => screen.doubtful("warning "),
+            Severity::Info => screen.faint("info    "),
+        };
+        writeln!(out, "  {mark}  {}", screen.wrap(&text.title, 12))?;
+        for line in &text.evidence {
+            writeln!(out, "            {}", screen.wrap(line, 12))?;
+        }
+        writeln!(out, "            next: {}", text.next)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+use residue_analysis::growth::{Class, Forecast, Place, Reason, Signal, Verdict, VerdictKind};
+use residue_model::{LimitKind, ProcessId};
+
+use crate::units::{argument, duration, percent, rate, rate_like, size};
+use residue_model::Bytes;
+
+/// A verdict in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictText {
+    /// `LIKELY LEAK`.
+    pub headline: &'static str,
+    /// `+18.4 MiB/h  (95 %: 16.9 … 19.8)`, empty when there is no trend.
+    pub rate: String,
+    /// `reaches the cgroup limit of 512 MiB in 9 h … 11 h`, empty when it reaches none.
+    pub forecast: String,
+    /// `high`, `medium`, `low`; empty when inconclusive.
+    pub confidence: &'static str,
+    /// Where it grows.
+    pub places: String,
+    /// What the verdict rests on.
+    pub why: Vec<String>,
+    /// The command to run next.
+    pub next: String,
+}
+
+/// Puts a verdict into words.
+pub fn verdict(verdict: &Verdict, pid: ProcessId) -> VerdictText {
+    VerdictText {
+        headline: headline(verdict.kind),
+        rate: rate_text(verdict),
+        forecast: verdict.forecast.as_ref().map(forecast).unwrap_or_default(),
+        confidence: confidence(verdict),
+        places: places(&verdict.places),
+        why: why(verdict),
+        next: next(verdict, pid),
+    }
+}
+
+/// The verdict in capitals.
+pub fn headline(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::LikelyLeak => "LIKELY LEAK",
+        VerdictKind::Step => "GREW IN A STEP",
+        VerdictKind::Stable => "STABLE",
+        VerdictKind::Shrinking => "SHRINKING",
+        _ => "INCONCLUSIVE",
+    }
+}
+
+/// A class of memory and what it usually means.
+pub fn class_label(class: Class) -> &'static str {
+    match class {
+        Class::Heap => "heap (brk and arenas): small blocks",
+        Class::Mmap => "anonymous mmap: large blocks",
+        Class::Shared => "shared memory",
+        Class::Stacks => "stacks: threads",
+        Class::Files => "files and modules",
+        Class::Other => "JIT, huge pages, devices",
+    }
+}
+
+fn rate_text(verdict: &Verdict) -> String {
+    let Some(interval) = verdict.rate else { return String::new() };
+    let (low, high) = (rate_like(interval.low, interval.estimate), rate_like(interval.high, interval.estimate));
+    format!("{}  (95 %: {low} … {high})", rate(interval.estimate))
+}
+
+fn forecast(forecast: &Forecast) -> String {
+    let limit = match forecast.limit.kind {
+        LimitKind::Cgroup => "the cgroup limit",
+        LimitKind::AddressSpace => "RLIMIT_AS",
+        LimitKind::Data => "RLIMIT_DATA",
+        LimitKind::Machine => "the end of the machine's memory",
+    };
+    let low = duration(forecast.low_seconds);
+    let when = match forecast.high_seconds.map(duration) {
+        Some(high) if high == low => format!("in about {low}"),
+        Some(high) => format!("in {low} … {high}"),
+        None => format!("in {low} at the earliest"),
+    };
+    format!("reaches {limit} of {} {when}", size(forecast.limit.limit))
+}
+
+fn confidence(verdict: &Verdict) -> &'static str {
+    match verdict.confidence {
+        _ if verdict.kind == VerdictKind::Inconclusive => "",
+        sure if sure >= 0.85 => "high",
+        sure if sure >= 0.65 => "medium",
+        _ => "low",
+    }
+}
+
+fn places(places: &[Place]) -> String {
+    let growing: Vec<&Place> = places.iter().filter(|place| place.rate.estimate > 0.0).collect();
+    match growing.as_slice() {
+        [] if places.is_empty() => "no class of memory moves".into(),
+        [] => "nothing grows".into(),
+        [first, rest @ ..] => {
+            let also: Vec<String> = rest
+                .iter()
+                .filter(|place| place.share >= 0.005)
+                .map(|place| format!("{} {}", class_label(place.class), percent(place.share)))
+                .collect();
+            let lead = format!("{} carries {} of the growth", class_label(first.class), percent(first.share));
+            if also.is_empty() { format!("{lead}; the rest stands still") } else { format!("{lead}; {}", also.join(", ")) }
+        }
+    }
+}
+
+fn why(verdict: &Verdict) -> Vec<String> {
+    let mut why: Vec<String> = verdict.reasons.iter().map(reason).collect();
+    if verdict.signal == Signal::Shared {
+        why.insert(0, "judged by shared memory: private memory does not grow".into());
+    }
+    why
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes for people, clamped at zero")]
+fn bytes(value: f64) -> String {
+    size(Bytes(value.max(0.0) as u64))
+}
+
+fn reason(reason: &Reason) -> String {
+    match *reason {
+        Reason::Evidence { samples, seconds, warmup_seconds } if warmup_seconds > 0.0 => format!(
+            "{samples} samples over {}, first {} left out as warm-up",
+            duration(seconds),
+            duration(warmup_seconds)
+        ),
+        Reason::Evidence { samples, seconds, .. } => {
+            format!("{samples} samples over {}, no warm-up seen", duration(seconds))
+        }
+        Reason::Unreadable => "private memory could not be read".into(),
+        Reason::Thin { samples, seconds } => format!("only {samples} samples over {}", duration(seconds)),
+        Reason::Rise { growth, noise } => {
+            format!("grew by {}, while a sample typically strays by {}", bytes(growth), bytes(noise))
+        }
+        Reason::ValleysRise => "its low points rise too, in each third of the time".into(),
+        Reason::ValleysFlat => "its low points do not rise in each third of the time: it comes and goes".into(),
+        Reason::Slowing { first, last } => format!(
+            "growth slows down from {} in the first third to {} in the last: a cache that fills or a warm-up looks so",
+            rate(first),
+            rate(last)
+        ),
+        Reason::Jump { bytes: jump, seconds, share } => format!(
+            "{} of the growth came at once: {} at {}",
+            percent(share),
+            bytes(jump),
+            duration(seconds)
+        ),
+        Reason::Bounded { rate: fastest } => format!("it moves by no more than {}", rate(fastest).trim_start_matches('+')),
+        Reason::Noisy { noise } => {
+            format!("samples scatter by {}: growing and shrinking are both possible", bytes(noise))
+        }
+        Reason::Slight { growth } => {
+            format!("it grew, but only by {}: less than an allocator takes at once", bytes(growth))
+        }
+        Reason::Young { age } => format!("the process was only {} old: a warm-up can look the same", duration(age)),
+        Reason::Short { seconds } => format!("{} is short for such a verdict", duration(seconds)),
+        _ => String::new(),
+    }
+}
+
+fn next(verdict: &Verdict, pid: ProcessId) -> String {
+    match (verdict.kind, verdict.need_seconds) {
+        (_, Some(need)) => format!("residue watch {pid} --for {}", argument(need)),
+        (VerdictKind::LikelyLeak | VerdictKind::Step, _) if verdict.confidence < 0.65 => {
+            format!("residue watch {pid} --for 10m")
+        }
+        (VerdictKind::LikelyLeak | VerdictKind::Step, _) => {
+            let usage = verdict.places.first().map_or("anonymous", |place| usage_filter(place.class));
+            format!("residue map {pid} --filter 'usage={usage}' --sort rss")
+        }
+        _ => format!("residue map {pid}"),
+    }
+}
+
+fn usage_filter(class: Class) -> &'static str {
+    match class {
+        Class::Heap => "heap|arena",
+        Class::Mmap | Class::Other => "anonymous",
+        Class::Shared => "shared",
+        Class::Stacks => "stack",
+        Class::Files => "module|mapped_file",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use residue_analysis::growth::Interval;
+    use residue_model::Limit;
+
+    use super::*;
+
+    const MIB: f64 = 1024.0 * 1024.0;
+
+    fn leak() -> Verdict {
+        Verdict {
+            kind: VerdictKind::LikelyLeak,
+            confidence: 0.9,
+            signal: Signal::PrivateAndSwap,
+            rate: Some(Interval { estimate: 18.4 * MIB, low: 16.9 * MIB, high: 19.8 * MIB }),
+            places: vec![Place { class: Class::Heap, rate: Interval::default(), share: 0.97 }],
+            forecast: Some(Forecast {
+                limit: Limit { kind: LimitKind::Cgroup, limit: Bytes::mib(512), used: None, source: String::new() },
+                low_seconds: 9.0 * 3600.0,
+                high_seconds: Some(11.0 * 3600.0),
+            }),
+            need_seconds: None,
+            reasons: vec![Reason::Evidence { samples: 312, seconds: 3120.0, warmup_seconds: 360.0 }],
+            line: None,
+            warmup_seconds: 360.0,
+        }
+    }
+
+    #[test]
+    fn a_leak_reads_as_rate_interval_and_forecast() {
+        let mut leak = leak();
+        leak.places[0].rate.estimate = 1.0;
+        let text = verdict(&leak, ProcessId(812));
+        assert_eq!(text.rate, "+18.4 MiB/h  (95 %: 16.9 … 19.8)");
+        assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");
+        assert_eq!(text.places, "heap (brk and arenas): small blocks carries 97 % of the growth; the rest stands still");
+        assert_eq!(text.why, ["312 samples over 52 min, first 6 min left out as warm-up"]);
+        assert_eq!(text.next, "residue map 812 --filter 'usage=heap|arena' --sort rss");
+    }
+
+    #[test]
+    fn thin_evidence_says_how_long_to_watch() {
+        let thin = Verdict {
+            kind: VerdictKind::Inconclusive,
+            confidence: 0.0,
+            need_seconds: Some(90.0),
+            forecast: None,
+            ..leak()
+        };
+        let text = verdict(&thin, ProcessId(812));
+        assert_eq!((text.headline, text.confidence, text.next.as_str()), ("INCONCLUSIVE", "", "residue watch 812 --for 90s"));
+    }
+}

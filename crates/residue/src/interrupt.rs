@@ -1,0 +1,73 @@
+use std::cell::Cell;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Ends a long look early: whatever was gathered is kept and judged.
+pub struct Interrupt {
+    signals: Option<Receiver<()>>,
+    seen: Cell<bool>,
+}
+
+/// The other end: whoever holds it can interrupt.
+#[derive(Clone)]
+pub struct Interrupter(Sender<()>);
+
+impl Interrupt {
+    /// Nothing will interrupt.
+    pub fn never() -> Interrupt {
+        Interrupt { signals: None, seen: Cell::new(false) }
+    }
+
+    /// An interrupt and the means to set it off, from a signal handler or another thread.
+    pub fn new() -> (Interrupter, Interrupt) {
+        let (sender, receiver) = channel();
+        (Interrupter(sender), Interrupt { signals: Some(receiver), seen: Cell::new(false) })
+    }
+
+    /// Whether it has been set off.
+    pub fn is_set(&self) -> bool {
+        self.wait(Duration::ZERO)
+    }
+
+    /// Waits; returns early, and `true`, when it is set off.
+    pub fn wait(&self, time: Duration) -> bool {
+        if self.seen.get() {
+            return true;
+        }
+        match &self.signals {
+            None => thread::sleep(time),
+            Some(signals) => match signals.recv_timeout(time) {
+                Ok(()) => self.seen.set(true),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(time),
+            },
+        }
+        self.seen.get()
+    }
+}
+
+impl Interrupter {
+    /// Sets it off.
+    pub fn interrupt(&self) {
+        // Nobody waits any more: nothing is left to end.
+        let _ = self.0.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_interrupt_ends_the_wait_and_stays_set() {
+        let (interrupter, interrupt) = Interrupt::new();
+        interrupter.interrupt();
+        let begun = Instant::now();
+        assert!(interrupt.wait(Duration::from_secs(60)));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(interrupt.is_set() && interrupt.is_set());
+    }
+}

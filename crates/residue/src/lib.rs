@@ -1,0 +1,30 @@
+//! Residue as a library: open a target, look, conclude, show.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use residue::{Interrupt, Options, Plan};
+//!
+//! let plan = Plan { span: Some(Duration::from_secs(30)), ..Plan::default() };
+//! let diagnosis = residue::triage("redis-server", &Options::default(), &plan, &Interrupt::never(), |_| {})?;
+//! residue::report::terminal::triage(&mut std::io::stdout(), Default::default(), &diagnosis)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`pipeline`] is the whole flow on one screen. Reading is `residue-target`'s, concluding `residue-analysis`'s, showing
+//! `residue-report`'s; here they meet.
+
+mod error;
+mod interrupt;
+pub mod pipeline;
+mod ps;
+mod sampling;
+
+pub use error::{Error, Result};
+pub use interrupt::{Interrupt, Interrupter};
+pub use pipeline::{Options, diff, map, triage, watch};
+pub use ps::{Origin, Query, Request, areas, save, table};
+pub use residue_analysis as analysis;
+pub use residue_model as model;
+pub use residue_report as report;
+pub use residue_target::live::linux::Care;
+pub use sampling::{Plan, Progress};

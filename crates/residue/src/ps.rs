@@ -1,0 +1,154 @@
+use std::fs::File as Disk;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use residue_analysis::accounting::{Column, Machine, Mappings, Order, ProcessFilter, Table, View};
+use residue_model::Process;
+use residue_target::capture::{Archive, replay};
+use residue_target::live::linux::{self, Care, ProcDir, Selection, sweep};
+use residue_target::procfs::printable;
+use residue_target::procfs::smaps::Record;
+use residue_target::{Census, Error as TargetError, File, Files};
+
+use crate::Result;
+
+/// Where processes are read from.
+#[derive(Clone, Debug, Default)]
+pub enum Origin {
+    /// The running machine.
+    #[default]
+    Live,
+    /// A capture, possibly of another machine.
+    Capture(PathBuf),
+}
+
+/// What is asked of all processes.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// What a row is.
+    pub view: View,
+    /// What is shown; decides what is read.
+    pub columns: Vec<Column>,
+    /// Order and number of rows.
+    pub order: Order,
+    /// Read all that is cheap, whatever is shown: for documents.
+    pub everything: bool,
+}
+
+/// From where, and which processes.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where they are read from.
+    pub origin: Origin,
+    /// Which count.
+    pub filter: ProcessFilter,
+    /// How much large ones may be made to wait.
+    pub care: Care,
+}
+
+/// Reads processes into a table by process, user or mapping.
+///
+/// # Errors
+/// When `/proc` or the capture cannot be read.
+pub fn table(request: &Request, query: &Query) -> Result<Table> {
+    let mut mappings = Mappings::default();
+    let by_mapping = query.view == View::Mapping;
+    let files = files(query, &request.filter);
+    let census = census(request, files, &mut |process, record| {
+        let counts = request.filter.accepts_mapping(&record.name);
+        if counts && by_mapping {
+            mappings.add(process.pid, &record.name, record.header.range.size(), &record.counters);
+        }
+        counts
+    })?;
+    let Census { mut processes, system, gaps } = census;
+    if request.filter.is_by_mapping() {
+        // What maps nothing that was asked for is not part of the answer.
+        processes.retain(|process| process.footprint.vss.is_some_and(|vss| vss.0 > 0));
+    }
+    let table = match query.view {
+        View::Process => Table::of_processes(processes, query.order),
+        View::User => Table::of_users(&processes, query.order),
+        View::Mapping => Table::of_mappings(mappings.groups(printable), &processes, query.order),
+    };
+    Ok(Table { system, gaps, ..table })
+}
+
+/// Reads the machine's memory by who holds it.
+///
+/// # Errors
+/// When `/proc` or the capture cannot be read.
+pub fn areas(request: &Request) -> Result<Machine> {
+    let files = Files::default().with(File::Status).with(File::Cmdline).with(File::Rollup);
+    let Census { processes, system, gaps } = census(request, files, &mut |_, _| true)?;
+    Ok(Machine::of(system, &processes, gaps))
+}
+
+/// Copies what `/proc` says of all processes into a file; returns how many.
+///
+/// # Errors
+/// When `/proc` cannot be read or the file not be written.
+pub fn save(path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<usize> {
+    let failed = |error| TargetError::reading(path.display().to_string(), error).of(format!("cannot write {}", path.display()));
+    let mut output = BufWriter::new(Disk::create(path).map_err(failed)?);
+    let compressed = path.extension().is_some_and(|end| end == "gz" || end == "tgz");
+    let mut archive = Archive::new(&mut output, compressed);
+    let mut count = 0;
+    linux::save(&ProcDir::open()?, &mut archive, |done, all| {
+        count = all;
+        progress(done, all);
+    })?;
+    archive.finish()?;
+    output.flush().map_err(failed)?;
+    Ok(count)
+}
+
+fn census(request: &Request, files: Files, visitor: &mut dyn FnMut(&Process, &Record) -> bool) -> Result<Census> {
+    let select = |process: &Process| request.filter.accepts(process);
+    match &request.origin {
+        Origin::Live => {
+            let selection = Selection { files, select: &select, care: request.care };
+            Ok(sweep(&ProcDir::open()?, &selection, visitor)?)
+        }
+        Origin::Capture(path) => {
+            // Before the archive is opened as one: a missing file is no damaged capture.
+            Disk::open(path).map_err(|error| TargetError::reading(path.display().to_string(), error))?;
+            Ok(replay(|| Disk::open(path), files, &select, visitor)?)
+        }
+    }
+}
+
+/// The files that an answer needs.
+fn files(query: &Query, filter: &ProcessFilter) -> Files {
+    if query.everything {
+        let sums = if query.view == View::Mapping || filter.is_by_mapping() { File::Smaps } else { File::Rollup };
+        let cheap = [File::Stat, File::Statm, File::Status, File::Cmdline, File::OomScore, File::Maps];
+        return cheap.into_iter().chain([sums]).fold(Files::default(), Files::with);
+    }
+    let columns = query.columns.iter().chain([&query.order.column]);
+    let mut files = columns.flat_map(|&column| files_of(column)).fold(Files::default(), Files::with);
+    if filter.names_processes() {
+        files = files.with(File::Cmdline);
+    }
+    if filter.names_users() || query.view == View::User {
+        files = files.with(File::Status);
+    }
+    if query.view == View::Mapping || filter.is_by_mapping() {
+        files = files.with(File::Smaps);
+    }
+    files
+}
+
+/// `stat` is read in any case: it tells processes from kernel threads, and the virtual size and faults with that.
+fn files_of(column: Column) -> Option<File> {
+    match column {
+        Column::User | Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr => Some(File::Status),
+        Column::Rss | Column::Swap => Some(File::Status),
+        Column::Command => Some(File::Cmdline),
+        Column::Pss | Column::Uss | Column::SwapPss | Column::AveragePss => Some(File::Rollup),
+        Column::Maps => Some(File::Maps),
+        Column::OomScore => Some(File::OomScore),
+        Column::Pid | Column::Name | Column::Mapping | Column::Processes | Column::Vss => None,
+        Column::Majflt | Column::Minflt | Column::Threads => None,
+    }
+}

@@ -1,0 +1,114 @@
+use std::time::{Duration, Instant};
+
+use residue_analysis::classify;
+use residue_model::{Bytes, Counter, Gap, Region, Sample, Series, Usage};
+use residue_target::live::linux::{ProcDir, Reading, Sampler, age_seconds};
+
+use crate::{Interrupt, Result};
+
+/// How long and how often to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How long; until interrupted or ended for `None`.
+    pub span: Option<Duration>,
+    /// How often; chosen from the span for `None`.
+    pub interval: Option<Duration>,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { span: Some(Duration::from_secs(30)), interval: None }
+    }
+}
+
+impl Plan {
+    /// Some 120 samples tell a trend; more often than ten times a second tells nothing new.
+    fn interval(&self) -> Duration {
+        let shortest = Duration::from_millis(100);
+        let chosen = self.span.map_or(Duration::from_secs(1), |span| span / 120);
+        self.interval.unwrap_or_else(|| chosen.clamp(shortest, Duration::from_secs(10)))
+    }
+}
+
+/// What happens while processes are watched.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A sample was read: of which process, counted from 0, and what.
+    Sample(usize, &'a Sample),
+    /// A round is over, at this time since the start.
+    Round(Duration),
+}
+
+/// Reading may take this part of the time, no more: the interval is stretched where it would.
+const LARGEST_SHARE: u32 = 20;
+
+/// Samples processes until the plan is over, all have ended, or it is interrupted.
+pub(crate) fn sample(
+    mut samplers: Vec<Sampler>,
+    plan: &Plan,
+    interrupt: &Interrupt,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<(Vec<Series>, Vec<Gap>)> {
+    let mut gaps = Vec::new();
+    let mut series = Vec::new();
+    for sampler in &samplers {
+        series.push(begin(sampler)?);
+        if let Err(error) = sampler.check_regions() {
+            let process = sampler.process();
+            let why = error.remedy().map_or_else(|| error.to_string(), |help| format!("{error}; {help}"));
+            gaps.push(Gap::new(format!("regions of process {} ({})", process.pid, process.name), why));
+        }
+    }
+    let started = Instant::now();
+    let mut due = started;
+    loop {
+        let begun = Instant::now();
+        for (index, (sampler, series)) in samplers.iter_mut().zip(&mut series).enumerate() {
+            if series.ended {
+                continue;
+            }
+            match sampler.read()? {
+                Some(reading) => series.samples.push(finish(reading, started.elapsed())),
+                None => series.ended = true,
+            }
+            if let Some(sample) = series.samples.last().filter(|_| !series.ended) {
+                progress(Progress::Sample(index, sample));
+            }
+        }
+        progress(Progress::Round(started.elapsed()));
+        due += plan.interval().max(begun.elapsed() * LARGEST_SHARE);
+        let over = plan.span.is_some_and(|span| due > started + span);
+        let wait = due.saturating_duration_since(Instant::now());
+        if series.iter().all(|series| series.ended) || over || interrupt.wait(wait) {
+            return Ok((series, gaps));
+        }
+    }
+}
+
+fn begin(sampler: &Sampler) -> Result<Series> {
+    let process = sampler.process().clone();
+    let proc_dir = ProcDir::open()?;
+    let age_seconds = process.start_ticks.and_then(|ticks| age_seconds(&proc_dir, ticks));
+    Ok(Series { process, age_seconds, ..Series::default() })
+}
+
+fn finish(mut reading: Reading, at: Duration) -> Sample {
+    let by_usage = (!reading.regions.is_empty()).then(|| {
+        let bits = if reading.regions.iter().any(|region| region.range.end.0 > u64::from(u32::MAX) + 1) { 64 } else { 32 };
+        classify(&mut reading.regions, &reading.threads, bits);
+        by_usage(&reading.regions)
+    });
+    Sample { seconds: at.as_secs_f64(), by_usage, ..reading.sample }
+}
+
+/// Memory by usage, in RAM or swapped out: growth that reclaim hides is growth.
+fn by_usage(regions: &[Region]) -> Vec<(Usage, Bytes)> {
+    let mut sums = vec![Bytes::ZERO; Usage::ALL.len()];
+    for region in regions {
+        let held = |counter| region.counters.get(counter).unwrap_or_default();
+        if let Some(place) = Usage::ALL.iter().position(|&usage| usage == region.usage) {
+            sums[place] += held(Counter::Rss) + held(Counter::Swap);
+        }
+    }
+    Usage::ALL.iter().copied().zip(sums).filter(|(_, size)| *size > Bytes::ZERO).collect()
+}

@@ -1,0 +1,26 @@
+//! Where memory is read from.
+//!
+//! [`procfs`] turns the text of `/proc` into model values, from any `Read`, on every OS. [`capture`] keeps the files of
+//! a whole machine in one archive and reads them back elsewhere. [`live`] is the only part that touches a running
+//! system.
+//!
+//! ```
+//! use residue_model::{Bytes, Counter};
+//!
+//! let text = b"55d0c0000000-7ffd0000 ---p 00000000 00:00 0 [rollup]\nRss:  16 kB\nPss_Dirty:  4 kB\n";
+//! let sum = residue_target::procfs::rollup::parse(text)?;
+//! assert_eq!(sum.get(Counter::Rss), Some(Bytes::kib(16)));
+//! assert_eq!(sum.get(Counter::Pss), None);
+//! # Ok::<(), residue_target::Error>(())
+//! ```
+//!
+//! What it does not know: what a region is for, whether growth is a leak, and how anything looks on a screen.
+
+pub mod capture;
+mod census;
+mod error;
+pub mod live;
+pub mod procfs;
+
+pub use census::{Census, Draft, File, Files};
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,384 @@
+//! Resident sizes from the page table, in small steps.
+//!
+//! `PAGEMAP_SCAN` asked only for present and swapped pages never touches the kernel's page structures: 3.5 to 6.6 times
+//! cheaper than `smaps_rollup` for large regions. The lock that the target's `mmap` needs is held for one step of 2 MiB
+//! of pages, and between steps the reader sleeps as long as the step took: back-to-back steps would retake the lock
+//! before the target gets it.
+//!
+//! Source: `Documentation/admin-guide/mm/pagemap.rst`, `include/uapi/linux/fs.h` (`struct pm_scan_arg`, since Linux 6.7).
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use residue_model::{Address, Bytes, Counter, ProcessId, Range, Region, State};
+
+use super::ProcDir;
+
+/// Pages a step: the most that may be looked at while the target waits.
+const STEP: usize = 512;
+
+/// The shortest pause between steps: shorter ones do not let anyone in.
+const PAUSE: Duration = Duration::from_micros(50);
+
+/// The page table of a process.
+pub(super) struct Pagemap {
+    file: File,
+    page_size_bytes: u64,
+    /// `PAGEMAP_SCAN` works here; found out by the first try.
+    scans: bool,
+}
+
+/// Pages in a row of which the same is true.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    range: Range,
+    present: bool,
+    swapped: bool,
+}
+
+impl Pagemap {
+    pub(super) fn open(proc_dir: &ProcDir, pid: ProcessId) -> io::Result<Pagemap> {
+        let file = proc_dir.open_at(&format!("{pid}/pagemap"))?;
+        Ok(Pagemap { file, page_size_bytes: rustix::param::page_size() as u64, scans: true })
+    }
+
+    /// Sets `Rss` and `Swap` of each region. Regions must be in order of address.
+    pub(super) fn fill_resident(&mut self, regions: &mut [Region]) -> io::Result<()> {
+        for region in regions.iter_mut() {
+            region.counters.set(Counter::Rss, Bytes::ZERO);
+            region.counters.set(Counter::Swap, Bytes::ZERO);
+        }
+        let mut runs = Vec::new();
+        let mut first = 0;
+        while first < regions.len() {
+            // One scan covers neighbours, holes included: a call a region would double the cost of many small ones.
+            let last = cluster_end(regions, first);
+            let range = Range { start: regions[first].range.start, end: regions[last - 1].range.end };
+            self.runs(range, &mut runs)?;
+            credit(&runs, &mut regions[first..last]);
+            first = last;
+        }
+        Ok(())
+    }
+
+    /// Sets `Uss` of each region, and `Pss` where the kernel tells how often a page is mapped (`CAP_SYS_ADMIN`).
+    pub(super) fn fill_shares(&mut self, regions: &mut [Region], counts: Option<&File>) -> io::Result<()> {
+        let mut shares = Shares::new(counts);
+        let mut runs = Vec::new();
+        for region in regions.iter_mut().filter(|region| resident(region) > Bytes::ZERO) {
+            self.runs(region.range, &mut runs)?;
+            shares.begin();
+            for run in runs.iter().filter(|run| run.present) {
+                self.entries(run.range, |entry| shares.add(entry))?;
+            }
+            region.counters.set(Counter::Uss, shares.unique(self.page_size_bytes));
+            if let Some(pss) = shares.proportional(self.page_size_bytes) {
+                region.counters.set(Counter::Pss, pss);
+            }
+        }
+        for region in regions.iter_mut().filter(|region| resident(region) == Bytes::ZERO) {
+            region.counters.set(Counter::Uss, Bytes::ZERO);
+            if counts.is_some() {
+                region.counters.set(Counter::Pss, Bytes::ZERO);
+            }
+        }
+        Ok(())
+    }
+
+    fn runs(&mut self, range: Range, runs: &mut Vec<Run>) -> io::Result<()> {
+        runs.clear();
+        if self.scans {
+            match self.scan(range, runs) {
+                // Before Linux 6.7 there is no such call.
+                Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => self.scans = false,
+                other => return other,
+            }
+        }
+        self.walk(range, runs)
+    }
+
+    fn scan(&self, range: Range, runs: &mut Vec<Run>) -> io::Result<()> {
+        let mut found = [PageRegion::default(); 128];
+        let mut start = range.start.0;
+        while start < range.end.0 {
+            let begun = Instant::now();
+            let mut request = ScanRequest::of(start, range.end.0, &mut found);
+            let count = scan(&self.file, &mut request)?;
+            runs.extend(found[..count].iter().map(PageRegion::run));
+            if request.walk_end <= start || request.walk_end >= range.end.0 {
+                return Ok(());
+            }
+            start = request.walk_end;
+            thread::sleep(begun.elapsed().max(PAUSE));
+        }
+        Ok(())
+    }
+
+    fn walk(&self, range: Range, runs: &mut Vec<Run>) -> io::Result<()> {
+        let page = self.page_size_bytes;
+        let mut at = range.start.0;
+        self.entries(range, |entry| {
+            let range = Range { start: Address(at), end: Address(at + page) };
+            at += page;
+            if entry.is_present() || entry.is_swapped() {
+                runs.push(Run { range, present: entry.is_present(), swapped: entry.is_swapped() });
+            }
+        })
+    }
+
+    /// Hands each page's entry to `each`, in steps.
+    fn entries(&self, range: Range, mut each: impl FnMut(Entry)) -> io::Result<()> {
+        let mut buffer = [0_u8; STEP * 8];
+        let (mut page, end) = (range.start.0 / self.page_size_bytes, range.end.0 / self.page_size_bytes);
+        while page < end {
+            let begun = Instant::now();
+            let wanted = usize::try_from(end - page).unwrap_or(STEP).min(STEP) * 8;
+            let read = self.file.read_at(&mut buffer[..wanted], page * 8)?;
+            if read < 8 {
+                return Ok(());
+            }
+            for entry in buffer[..read].chunks_exact(8) {
+                each(Entry(u64::from_ne_bytes(entry.try_into().expect("eight bytes"))));
+            }
+            page += (read / 8) as u64;
+            if page < end {
+                thread::sleep(begun.elapsed().max(PAUSE));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The kernel's table of how many times each physical page is mapped. `CAP_SYS_ADMIN` only.
+pub(super) fn page_counts(proc_dir: &ProcDir) -> Option<File> {
+    proc_dir.open_at("kpagecount").ok()
+}
+
+fn resident(region: &Region) -> Bytes {
+    region.counters.get(Counter::Rss).unwrap_or_default()
+}
+
+/// Where a run of regions ends that one scan can cover: before a hole of a GiB, or a reservation, or the kernel's part.
+fn cluster_end(regions: &[Region], first: usize) -> usize {
+    let mut last = first + 1;
+    while let Some(next) = regions.get(last) {
+        let hole = next.range.start.0.saturating_sub(regions[last - 1].range.end.0);
+        if hole > Bytes::gib(1).0 || next.state() == State::Reserved && next.size() > Bytes::gib(1) {
+            break;
+        }
+        last += 1;
+    }
+    last
+}
+
+/// Adds each run to the regions it lies in. Both are in order of address.
+fn credit(runs: &[Run], regions: &mut [Region]) {
+    let mut first = 0;
+    for run in runs {
+        while regions.get(first).is_some_and(|region| region.range.end <= run.range.start) {
+            first += 1;
+        }
+        for region in regions[first..].iter_mut().take_while(|region| region.range.start < run.range.end) {
+            let start = region.range.start.max(run.range.start);
+            let end = region.range.end.min(run.range.end);
+            let size = Bytes(end.0.saturating_sub(start.0));
+            let counter = if run.present { Counter::Rss } else { Counter::Swap };
+            if run.present || run.swapped {
+                let so_far = region.counters.get(counter).unwrap_or_default();
+                region.counters.set(counter, so_far + size);
+            }
+        }
+    }
+}
+
+/// One entry of `/proc/PID/pagemap`.
+#[derive(Clone, Copy)]
+struct Entry(u64);
+
+impl Entry {
+    fn is_present(self) -> bool {
+        self.0 >> 63 & 1 == 1
+    }
+
+    fn is_swapped(self) -> bool {
+        self.0 >> 62 & 1 == 1
+    }
+
+    /// Mapped by this process only. Since Linux 4.2.
+    fn is_exclusive(self) -> bool {
+        self.0 >> 56 & 1 == 1
+    }
+
+    /// The physical page; 0 without `CAP_SYS_ADMIN`.
+    fn frame(self) -> u64 {
+        self.0 & ((1 << 55) - 1)
+    }
+}
+
+/// Sums pages of a region by how many processes share them.
+struct Shares<'a> {
+    counts: Option<&'a File>,
+    unique: u64,
+    /// Pages divided by their sharers, in 2⁻¹² of a page as the kernel does.
+    divided: u64,
+    unknown: bool,
+    /// A window of the kernel's table: neighbours in a file are often neighbours in memory.
+    window: [u8; 64 * 8],
+    window_start: u64,
+    window_length: u64,
+}
+
+impl<'a> Shares<'a> {
+    fn new(counts: Option<&'a File>) -> Shares<'a> {
+        Shares { counts, unique: 0, divided: 0, unknown: false, window: [0; 512], window_start: 0, window_length: 0 }
+    }
+
+    fn begin(&mut self) {
+        (self.unique, self.divided, self.unknown) = (0, 0, false);
+    }
+
+    fn add(&mut self, entry: Entry) {
+        if !entry.is_present() {
+            return;
+        }
+        if entry.is_exclusive() {
+            self.unique += 1;
+            return;
+        }
+        match self.mapped(entry.frame()) {
+            Some(count) => self.divided += (1 << 12) / count.max(1),
+            None => self.unknown = true,
+        }
+    }
+
+    fn mapped(&mut self, frame: u64) -> Option<u64> {
+        let counts = self.counts?;
+        if frame == 0 {
+            return None;
+        }
+        if !(self.window_start..self.window_start + self.window_length).contains(&frame) {
+            let read = counts.read_at(&mut self.window, frame * 8).ok()?;
+            (self.window_start, self.window_length) = (frame, (read / 8) as u64);
+        }
+        let place = usize::try_from(frame.checked_sub(self.window_start)?).ok()? * 8;
+        Some(u64::from_ne_bytes(self.window.get(place..place + 8)?.try_into().ok()?))
+    }
+
+    fn unique(&self, page_size_bytes: u64) -> Bytes {
+        Bytes(self.unique * page_size_bytes)
+    }
+
+    fn proportional(&self, page_size_bytes: u64) -> Option<Bytes> {
+        let known = self.counts.is_some() && !self.unknown;
+        known.then(|| Bytes(self.unique * page_size_bytes + (self.divided * page_size_bytes >> 12)))
+    }
+}
+
+/// `struct page_region`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+struct PageRegion {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
+
+const PRESENT: u64 = 1 << 3;
+const SWAPPED: u64 = 1 << 4;
+
+impl PageRegion {
+    fn run(&self) -> Run {
+        Run {
+            range: Range { start: Address(self.start), end: Address(self.end) },
+            present: self.categories & PRESENT != 0,
+            swapped: self.categories & SWAPPED != 0,
+        }
+    }
+}
+
+/// `struct pm_scan_arg`.
+#[repr(C)]
+struct ScanRequest {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    walk_end: u64,
+    found: u64,
+    found_length: u64,
+    max_pages: u64,
+    category_inverted: u64,
+    category_mask: u64,
+    category_anyof_mask: u64,
+    return_mask: u64,
+}
+
+impl ScanRequest {
+    fn of(start: u64, end: u64, found: &mut [PageRegion]) -> ScanRequest {
+        ScanRequest {
+            size: size_of::<ScanRequest>() as u64,
+            flags: 0,
+            start,
+            end,
+            walk_end: 0,
+            found: found.as_mut_ptr() as u64,
+            found_length: found.len() as u64,
+            max_pages: STEP as u64,
+            category_inverted: 0,
+            category_mask: 0,
+            category_anyof_mask: PRESENT | SWAPPED,
+            return_mask: PRESENT | SWAPPED,
+        }
+    }
+}
+
+/// `_IOWR('f', 16, struct pm_scan_arg)`.
+const PAGEMAP_SCAN: libc::Ioctl = ((3_u64 << 30) | ((size_of::<ScanRequest>() as u64) << 16) | 0x6610) as libc::Ioctl;
+
+#[allow(unsafe_code)]
+fn scan(file: &File, request: &mut ScanRequest) -> io::Result<usize> {
+    // SAFETY: the request has the layout and size it states; `found` points to `found_length` entries that the caller
+    // holds mutably while this call runs, and the kernel writes nowhere else.
+    let answer = unsafe { libc::ioctl(file.as_raw_fd(), PAGEMAP_SCAN, std::ptr::from_mut(request)) };
+    usize::try_from(answer).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(start: u64, end: u64) -> Region {
+        let range = Range { start: Address(start), end: Address(end) };
+        let mut region = Region { range, ..Region::default() };
+        region.counters.set(Counter::Rss, Bytes::ZERO);
+        region.counters.set(Counter::Swap, Bytes::ZERO);
+        region
+    }
+
+    #[test]
+    fn a_run_over_two_regions_is_credited_to_both() {
+        let run = |start, end, present| Run {
+            range: Range { start: Address(start), end: Address(end) },
+            present,
+            swapped: !present,
+        };
+        let mut regions = [region(0x1000, 0x3000), region(0x3000, 0x5000), region(0x8000, 0x9000)];
+        credit(&[run(0x2000, 0x4000, true), run(0x4000, 0x5000, false)], &mut regions);
+        let sizes: Vec<_> = regions
+            .iter()
+            .map(|region| (region.counters.get(Counter::Rss), region.counters.get(Counter::Swap)))
+            .collect();
+        assert_eq!(
+            sizes,
+            [
+                (Some(Bytes(0x1000)), Some(Bytes(0))),
+                (Some(Bytes(0x1000)), Some(Bytes(0x1000))),
+                (Some(Bytes(0)), Some(Bytes(0)))
+            ]
+        );
+    }
+}

@@ -1,0 +1,112 @@
+use residue_model::{Process, ProcessId, ProcessState, Region, Sample, Thread};
+
+use super::pagemap::Pagemap;
+use super::snapshot::{explain, identify, read_maps};
+use super::{ProcDir, threads};
+use crate::{Draft, Error, ErrorKind, File, Result};
+
+/// Reads one process again and again without making it wait: `status`, `stat`, `maps` and the page table in small steps.
+pub struct Sampler {
+    proc_dir: ProcDir,
+    process: Process,
+    text: Vec<u8>,
+    threads: Vec<Thread>,
+    pagemap: Option<Pagemap>,
+}
+
+/// What one reading gave.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Totals; `by_usage` is still to be judged from the regions.
+    pub sample: Sample,
+    /// The regions with `Rss` and `Swap`; empty when they may not be read.
+    pub regions: Vec<Region>,
+    /// The threads, as of the last time their number changed.
+    pub threads: Vec<Thread>,
+}
+
+impl Sampler {
+    /// Starts to watch a process.
+    ///
+    /// # Errors
+    /// When it does not exist or has no memory.
+    pub fn new(proc_dir: ProcDir, pid: ProcessId) -> Result<Sampler> {
+        let process = identify(&proc_dir, pid)?.process;
+        let pagemap = Pagemap::open(&proc_dir, pid).ok();
+        Ok(Sampler { proc_dir, process, text: Vec::new(), threads: Vec::new(), pagemap })
+    }
+
+    /// Who is watched.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Why regions cannot be read, if they cannot.
+    ///
+    /// # Errors
+    /// The reason, with what helps.
+    pub fn check_regions(&self) -> Result<()> {
+        let mut regions = Vec::new();
+        read_maps(&self.proc_dir, self.process.pid, &mut regions).map_err(|error| explain(error, &self.process))
+    }
+
+    /// Reads the process now; `None` when it has ended, or its number belongs to another by now.
+    ///
+    /// # Errors
+    /// When its small files cannot be read.
+    pub fn read(&mut self) -> Result<Option<Reading>> {
+        match self.totals() {
+            Ok(Some(sample)) => {
+                let regions = self.regions();
+                let sample = Sample { maps: (!regions.is_empty()).then_some(regions.len() as u64), ..sample };
+                self.follow_threads(&sample);
+                Ok(Some(Reading { sample, regions, threads: self.threads.clone() }))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended | ErrorKind::NoMemory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn totals(&mut self) -> Result<Option<Sample>> {
+        let pid = self.process.pid;
+        let mut draft = Draft::new(pid, rustix::param::page_size() as u64);
+        for file in [File::Stat, File::Status] {
+            let failed = |error| Error::reading(format!("/proc/{pid}/{}", file.name()), error);
+            self.proc_dir.read(pid, file, &mut self.text).map_err(failed)?;
+            draft.take(file, &self.text)?;
+            if draft.process.state != ProcessState::Alive {
+                return Ok(None);
+            }
+        }
+        if draft.process.start_ticks != self.process.start_ticks {
+            return Ok(None);
+        }
+        let process = draft.process;
+        Ok(Some(Sample {
+            seconds: 0.0,
+            footprint: process.footprint,
+            majflt: process.majflt,
+            minflt: process.minflt,
+            threads: process.threads,
+            maps: None,
+            by_usage: None,
+        }))
+    }
+
+    fn regions(&mut self) -> Vec<Region> {
+        let mut regions = Vec::new();
+        let read = read_maps(&self.proc_dir, self.process.pid, &mut regions).is_ok();
+        let Some(pagemap) = self.pagemap.as_mut().filter(|_| read) else { return Vec::new() };
+        match pagemap.fill_resident(&mut regions) {
+            Ok(()) => regions,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn follow_threads(&mut self, sample: &Sample) {
+        if sample.threads != Some(self.threads.len() as u64) {
+            self.threads = threads::read(&self.proc_dir, self.process.pid).unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Programs whose memory is known, for the tests of Residue.
+//!
+//! Each stands as one C file under `programs/`, is compiled where the tests run, says its own truth when it is
+//! ready, and ends when the test does.
+//!
+//! ```no_run
+//! use residue_testkit::Program;
+//!
+//! let mut leaky = Program::build("leaky").spawn(&["mode=mmap", "rate=1000000"]);
+//! assert_eq!(leaky.number("rate"), 1_000_000);
+//! let lost = leaky.ask("count").number("leaked");
+//! # let _ = lost;
+//! ```
+//!
+//! It does not know Residue: a test that asked Residue for the truth would prove nothing. What fails here
+//! panics, for the test that asked cannot go on.
+
+mod compiler;
+mod facts;
+mod program;
+mod running;
+
+pub use facts::Facts;
+pub use program::Program;
+pub use running::Running;

@@ -1,0 +1,92 @@
+//! `cargo xtask figures`: Residue against its peers, as ratios in one run.
+//!
+//! Absolute times belong to the machine; a ratio of two commands that ran in turns belongs to the code.
+
+mod bars;
+mod crowd;
+mod meter;
+mod regions;
+mod row;
+mod stall;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+
+use crate::place;
+use crate::shell::{self, cargo};
+use meter::Meter;
+
+#[derive(Args)]
+pub(crate) struct FiguresArgs {
+    /// Runs of each command; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Processes in the crowd
+    #[arg(long, default_value_t = 1000)]
+    crowd: u32,
+    /// Regions of the large process
+    #[arg(long, default_value_t = 60_000)]
+    regions: u32,
+    /// Size of the region that is read while its process is timed
+    #[arg(long, default_value_t = 3072, value_name = "MIB")]
+    stall_mib: u32,
+    /// Seconds that each reader reads it
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    stall_for: u64,
+    /// Only these figures
+    #[arg(long, value_enum)]
+    only: Vec<Group>,
+    /// Another binary than the release build of this clone
+    #[arg(long, value_name = "FILE")]
+    residue: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// Many processes: ps against smem, ps and pmap
+    Crowd,
+    /// One process of many regions: map against reading its smaps
+    Regions,
+    /// How long a target waits for its reader
+    Stall,
+}
+
+/// What is measured, with what.
+struct Bench {
+    residue: String,
+    meter: Meter,
+    runs: u32,
+}
+
+pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
+    let bench = Bench { residue: binary(args)?, meter: Meter::build()?, runs: args.runs };
+    let mut rows = Vec::new();
+    if wants(args, Group::Crowd) {
+        rows.extend(crowd::measure(&bench, args.crowd)?);
+    }
+    if wants(args, Group::Regions) {
+        rows.extend(regions::measure(&bench, args.regions)?);
+    }
+    if wants(args, Group::Stall) {
+        rows.extend(stall::measure(&bench, args.stall_mib, args.stall_for)?);
+    }
+    print!("{}", row::render(&rows));
+    Ok(())
+}
+
+fn wants(args: &FiguresArgs, group: Group) -> bool {
+    args.only.is_empty() || args.only.contains(&group)
+}
+
+fn binary(args: &FiguresArgs) -> Result<String> {
+    let path = if let Some(path) = &args.residue {
+        path.clone()
+    } else {
+        shell::run(&mut cargo(&["build", "--release", "--package", "residue-cli"]))?;
+        place::target().join("release/residue")
+    };
+    ensure!(path.is_file(), "{} is no file", path.display());
+    Ok(path.canonicalize()?.display().to_string())
+}
