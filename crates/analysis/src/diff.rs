@@ -91,12 +91,17 @@ impl Diff {
     pub fn of(earlier: &[DiffRegion], later: &[DiffRegion]) -> Diff {
         let mut by_usage: Vec<UsageChange> = usage_changes(earlier, later);
         by_usage.retain(|change| {
-            (change.regions, change.size) != (0, 0) || change.rss.unwrap_or(0) != 0 || change.swap.unwrap_or(0) != 0
+            (change.regions, change.size) != (0, 0)
+                || change.rss.unwrap_or(0) != 0
+                || change.swap.unwrap_or(0) != 0
         });
         by_usage.sort_by_key(|change| std::cmp::Reverse(change.rss.unwrap_or(change.size).unsigned_abs()));
         let mut regions = region_changes(earlier, later);
         regions.sort_by_key(|change| {
-            (std::cmp::Reverse(change.rss.unwrap_or(0).unsigned_abs().max(change.size.unsigned_abs())), change.start)
+            (
+                std::cmp::Reverse(change.rss.unwrap_or(0).unsigned_abs().max(change.size.unsigned_abs())),
+                change.start,
+            )
         });
         Diff { by_usage, regions }
     }
@@ -165,7 +170,12 @@ fn region_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<RegionCha
     changes
 }
 
-fn change(change: Change, old: Option<&DiffRegion>, new: Option<&DiffRegion>, named: &DiffRegion) -> RegionChange {
+fn change(
+    change: Change,
+    old: Option<&DiffRegion>,
+    new: Option<&DiffRegion>,
+    named: &DiffRegion,
+) -> RegionChange {
     let size = |region: Option<&DiffRegion>| region.map_or(Bytes::ZERO, |region| region.size);
     let rss = |region: Option<&DiffRegion>| region.map_or(Some(Bytes::ZERO), |region| region.rss);
     RegionChange {
@@ -192,14 +202,11 @@ mod tests {
         let earlier = [region(1, 100, Usage::Heap, Some(50)), region(2, 10, Usage::Memfd, Some(10))];
         let later = [region(1, 300, Usage::Heap, Some(250)), region(3, 40, Usage::Jit, Some(0))];
         let diff = Diff::of(&earlier, &later);
-        let told: Vec<_> = diff.regions.iter().map(|change| (change.change, change.size, change.rss)).collect();
+        let told: Vec<_> =
+            diff.regions.iter().map(|change| (change.change, change.size, change.rss)).collect();
         assert_eq!(
             told,
-            [
-                (Change::Changed, 200, Some(200)),
-                (Change::New, 40, Some(0)),
-                (Change::Gone, -10, Some(-10))
-            ]
+            [(Change::Changed, 200, Some(200)), (Change::New, 40, Some(0)), (Change::Gone, -10, Some(-10))]
         );
         assert_eq!(diff.by_usage[0].usage, Usage::Heap);
         assert_eq!((diff.by_usage[0].size, diff.by_usage[0].rss), (200, Some(200)));

@@ -87,7 +87,9 @@ pub fn findings(map: &Map, verdict: Option<&Verdict>) -> Vec<Finding> {
 
 fn growth(verdict: &Verdict) -> Option<Finding> {
     let severity = match verdict.kind {
-        VerdictKind::LikelyLeak if verdict.forecast.as_ref().is_some_and(|it| it.low_seconds < 3600.0) => Severity::Critical,
+        VerdictKind::LikelyLeak if verdict.forecast.as_ref().is_some_and(|it| it.low_seconds < 3600.0) => {
+            Severity::Critical
+        }
         VerdictKind::LikelyLeak => Severity::Warning,
         VerdictKind::Step => Severity::Info,
         _ => return None,
@@ -103,7 +105,9 @@ fn equal_regions(map: &Map) -> Option<Finding> {
     let regions: Vec<Region> = map.snapshot.regions.iter().filter(is_memory).cloned().collect();
     let whole: Bytes = regions.iter().map(Region::size).sum();
     let bins = Histogram::of(&regions);
-    let bin = *bins.iter().find(|bin| bin.regions >= 1000 || bin.regions >= 200 && bin.total.share_of(whole) > 0.25)?;
+    let bin = *bins
+        .iter()
+        .find(|bin| bin.regions >= 1000 || bin.regions >= 200 && bin.total.share_of(whole) > 0.25)?;
     let usage = regions.iter().find(|region| region.size() == bin.size)?.usage;
     let share = bin.total.share_of(whole);
     let severity = if share > 0.25 { Severity::Warning } else { Severity::Info };
@@ -114,7 +118,9 @@ fn fragmented(map: &Map) -> Option<Finding> {
     let bits = map.snapshot.space.bits;
     let severity = if map.free.largest < Bytes::mib(64) { Severity::Critical } else { Severity::Warning };
     let free = || FreeSpace { all: Vec::new(), ..map.free.clone() };
-    map.free.is_crumbled().then(|| Finding { severity, evidence: Evidence::Fragmented { free: free(), bits } })
+    map.free
+        .is_crumbled()
+        .then(|| Finding { severity, evidence: Evidence::Fragmented { free: free(), bits } })
 }
 
 fn exhausted(map: &Map) -> Option<Finding> {
@@ -156,8 +162,10 @@ fn shared_memory(map: &Map) -> Option<Finding> {
     let rss: Bytes = shared.iter().filter_map(|region| region.counters.get(Counter::Rss)).sum();
     let share = rss.share_of(map.snapshot.process.footprint.rss?);
     let regions = shared.len() as u64;
-    (rss >= Bytes::mib(64) && share > 0.3)
-        .then_some(Finding { severity: Severity::Info, evidence: Evidence::SharedMemory { rss, share, regions } })
+    (rss >= Bytes::mib(64) && share > 0.3).then_some(Finding {
+        severity: Severity::Info,
+        evidence: Evidence::SharedMemory { rss, share, regions },
+    })
 }
 
 fn deleted_files(map: &Map) -> Option<Finding> {
@@ -223,7 +231,8 @@ mod tests {
             used: Some(Bytes::mib(85)),
             source: "/sys/fs/cgroup/x".into(),
         };
-        let regions = (0..600).map(|index| writable(0x10_0000 + index * 0x10_0000, 0x1000 + index * 0x1000)).collect();
+        let regions =
+            (0..600).map(|index| writable(0x10_0000 + index * 0x10_0000, 0x1000 + index * 0x1000)).collect();
         let map = map(regions, Limits { memory: vec![limit], max_map_count: Some(620) });
         assert_eq!(ids(&map), [("region_count", Severity::Critical), ("near_limit", Severity::Warning)]);
     }

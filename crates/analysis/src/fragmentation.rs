@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn many_holes_and_none_large_is_crumbled() {
-        let regions: Vec<Region> = (1..100_u64).map(|index| region(index << 24, (index << 24) + 0x1000)).collect();
+        let regions: Vec<Region> =
+            (1..100_u64).map(|index| region(index << 24, (index << 24) + 0x1000)).collect();
         let free = FreeSpace::of(&regions, space(0x1000, 0x6400_0000));
         assert!(free.is_crumbled());
         assert_eq!(free.top(3).len(), 3);

@@ -25,7 +25,11 @@ impl RegionFilter {
     /// # Errors
     /// An unknown key or a value that does not fit it, with those that do.
     pub fn parse(text: &str) -> Result<RegionFilter> {
-        text.split(',').filter(|part| !part.is_empty()).map(condition).collect::<Result<_>>().map(RegionFilter)
+        text.split(',')
+            .filter(|part| !part.is_empty())
+            .map(condition)
+            .collect::<Result<_>>()
+            .map(RegionFilter)
     }
 
     /// Whether a region passes.
@@ -45,7 +49,10 @@ const KEYS: &str = "keys are usage, protection, state, min-size, min-rss and nam
 fn condition(text: &str) -> Result<Condition> {
     let (key, value) =
         text.split_once('=').ok_or_else(|| Error::new(format!("filter `{text}` has no `=`"), KEYS))?;
-    let size = || parse_size(value).ok_or_else(|| Error::new(format!("`{value}` is no size"), "write 4096, 128K, 1M or 2G"));
+    let size = || {
+        parse_size(value)
+            .ok_or_else(|| Error::new(format!("`{value}` is no size"), "write 4096, 128K, 1M or 2G"))
+    };
     Ok(match key {
         "usage" => Condition::Usage(usages(value)?),
         "protection" => Condition::Protection(protection(value)?),
@@ -82,13 +89,15 @@ fn usages(value: &str) -> Result<Vec<Usage>> {
 /// `rw-` is taken for `rw-p`: shared memory is the exception that has to be named.
 fn protection(value: &str) -> Result<Protection> {
     let letters = if value.len() == 3 { format!("{value}p") } else { value.to_owned() };
-    Protection::from_letters(letters.as_bytes())
-        .ok_or_else(|| Error::new(format!("`{value}` is no protection"), "write it as maps does: rw-p, r-xp, rw-s"))
+    Protection::from_letters(letters.as_bytes()).ok_or_else(|| {
+        Error::new(format!("`{value}` is no protection"), "write it as maps does: rw-p, r-xp, rw-s")
+    })
 }
 
 /// Reads `4096`, `128K`, `1.5M`, `2GiB`: binary units.
 pub fn parse_size(text: &str) -> Option<Bytes> {
-    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let digits =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit = unit.trim().trim_end_matches(['B', 'b']).trim_end_matches('i');
     let scale = match unit {
@@ -163,7 +172,9 @@ impl RegionOrder {
         match self {
             RegionOrder::Address => regions.sort_by_key(start),
             RegionOrder::Size => regions.sort_by_key(|region| (Reverse(region.size()), start(region))),
-            RegionOrder::Counter(Counter::Uss) => regions.sort_by_key(|region| (Reverse(region.counters.uss()), start(region))),
+            RegionOrder::Counter(Counter::Uss) => {
+                regions.sort_by_key(|region| (Reverse(region.counters.uss()), start(region)))
+            }
             RegionOrder::Counter(counter) => {
                 regions.sort_by_key(|region| (Reverse(region.counters.get(counter)), start(region)));
             }
@@ -187,7 +198,8 @@ mod tests {
 
     #[test]
     fn every_condition_must_hold() {
-        let filter = RegionFilter::parse("usage=anonymous|heap,protection=rw-p,min-size=128K").expect("known keys");
+        let filter =
+            RegionFilter::parse("usage=anonymous|heap,protection=rw-p,min-size=128K").expect("known keys");
         assert!(filter.accepts(&region(128 << 10, Usage::AnonymousSmall)));
         assert!(filter.accepts(&region(1 << 20, Usage::Heap)));
         assert!(!filter.accepts(&region(4096, Usage::Heap)));

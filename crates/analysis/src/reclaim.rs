@@ -16,7 +16,10 @@ impl Reclaimable {
     /// Sums over regions.
     pub fn of(regions: &[Region]) -> Reclaimable {
         let sum = |value: &dyn Fn(&Region) -> Option<Bytes>| {
-            regions.iter().filter_map(value).fold(None, |sum: Option<Bytes>, more| Some(sum.unwrap_or_default() + more))
+            regions
+                .iter()
+                .filter_map(value)
+                .fold(None, |sum: Option<Bytes>, more| Some(sum.unwrap_or_default() + more))
         };
         Reclaimable {
             clean_file: sum(&clean_file),
@@ -29,10 +32,7 @@ impl Reclaimable {
 /// Clean pages of a real file: shared memory has no other place to go than swap.
 fn clean_file(region: &Region) -> Option<Bytes> {
     let clean = region.counters.get(Counter::PrivateClean)? + region.counters.get(Counter::SharedClean)?;
-    let is_file = matches!(
-        region.usage,
-        Usage::Text | Usage::Rodata | Usage::Data | Usage::MappedFile
-    );
+    let is_file = matches!(region.usage, Usage::Text | Usage::Rodata | Usage::Data | Usage::MappedFile);
     if !is_file {
         return Some(Bytes::ZERO);
     }
@@ -62,7 +62,11 @@ mod tests {
 
     #[test]
     fn only_pages_of_files_are_clean_file_pages() {
-        let regions = [region(Usage::Text, 8192, 0), region(Usage::Memfd, 4096, 0), region(Usage::AnonymousSmall, 0, 4096)];
+        let regions = [
+            region(Usage::Text, 8192, 0),
+            region(Usage::Memfd, 4096, 0),
+            region(Usage::AnonymousSmall, 0, 4096),
+        ];
         let reclaimable = Reclaimable::of(&regions);
         assert_eq!((reclaimable.clean_file, reclaimable.lazy_free), (Some(Bytes(8192)), Some(Bytes(4096))));
         assert_eq!(reclaimable.swap, None);

@@ -63,8 +63,14 @@ impl Summary {
     /// Sums classified regions.
     pub fn of(regions: &[Region], free: &FreeSpace) -> Summary {
         let mut summary = Summary {
-            by_usage: rows(regions, |region| region.usage, |usage: Usage| (usage.key().into(), usage.label().into())),
-            by_type: rows(regions, Region::backing, |backing: Backing| (backing.key().into(), words(backing.key()))),
+            by_usage: rows(
+                regions,
+                |region| region.usage,
+                |usage: Usage| (usage.key().into(), usage.label().into()),
+            ),
+            by_type: rows(regions, Region::backing, |backing: Backing| {
+                (backing.key().into(), words(backing.key()))
+            }),
             by_state: rows(regions, Region::state, |state: State| (state.key().into(), state.key().into())),
             by_protection: rows(
                 regions,
@@ -158,7 +164,11 @@ impl Histogram {
         for region in regions {
             *counts.entry(region.size()).or_default() += 1;
         }
-        let bin = |(size, regions): (Bytes, u64)| Histogram { size, regions, total: Bytes(size.0.saturating_mul(regions)) };
+        let bin = |(size, regions): (Bytes, u64)| Histogram {
+            size,
+            regions,
+            total: Bytes(size.0.saturating_mul(regions)),
+        };
         let mut bins: Vec<Histogram> = counts.into_iter().map(bin).collect();
         bins.sort_by(|a, b| b.total.cmp(&a.total).then(b.size.cmp(&a.size)));
         bins
@@ -222,7 +232,10 @@ mod tests {
         let mut regions: Vec<Region> = (0..9000).map(|index| region(index << 20, 0x2_0000)).collect();
         regions.push(region(9001 << 20, 512 << 20));
         let histogram = Histogram::of(&regions);
-        assert_eq!(histogram[0], Histogram { size: Bytes(0x2_0000), regions: 9000, total: Bytes(9000 * 0x2_0000) });
+        assert_eq!(
+            histogram[0],
+            Histogram { size: Bytes(0x2_0000), regions: 9000, total: Bytes(9000 * 0x2_0000) }
+        );
     }
 
     #[test]

@@ -93,7 +93,9 @@ struct ModuleBase {
 
 impl ModuleBase {
     fn of(&mut self, region: &Region, modules: &HashSet<FileId>) -> Address {
-        let Some(file) = file_of(region).filter(|file| modules.contains(file)) else { return region.range.start };
+        let Some(file) = file_of(region).filter(|file| modules.contains(file)) else {
+            return region.range.start;
+        };
         if self.file != Some(file) || region.offset == Bytes::ZERO {
             (self.file, self.base) = (Some(file), region.range.start);
         }

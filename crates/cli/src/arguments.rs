@@ -274,7 +274,8 @@ fn size(text: &str) -> Result<Bytes, String> {
 /// Reads `500ms`, `30s`, `5m`, `2h`; a bare number is seconds.
 fn time(text: &str) -> Result<Duration, String> {
     const WRITE: &str = "write 500ms, 30s, 5m or 2h";
-    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let digits =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let scale = match unit {
         "ms" => 0.001,

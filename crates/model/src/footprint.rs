@@ -76,7 +76,10 @@ mod tests {
         let mut counters = Counters::default();
         counters.set(Counter::Rss, Bytes(8192));
         footprint.absorb(&counters);
-        assert_eq!((footprint.rss, footprint.swap, footprint.uss), (Some(Bytes(8192)), Some(Bytes(4096)), None));
+        assert_eq!(
+            (footprint.rss, footprint.swap, footprint.uss),
+            (Some(Bytes(8192)), Some(Bytes(4096)), None)
+        );
     }
 
     #[test]

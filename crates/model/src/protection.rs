@@ -4,7 +4,10 @@ use serde::{Serialize, Serializer};
 
 /// What a program may do with a region, and whether writes reach other processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent permission bits, as the kernel prints them")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent permission bits, as the kernel prints them"
+)]
 pub struct Protection {
     /// Reads are allowed.
     pub read: bool,

@@ -177,12 +177,16 @@ mod tests {
     use super::*;
 
     fn parts() -> Vec<Part> {
-        vec![("postgres".into(), Bytes::mib(300)), ("a/very/long/path/of/more/than/thirty-six/letters.so".into(), Bytes::mib(100))]
+        vec![
+            ("postgres".into(), Bytes::mib(300)),
+            ("a/very/long/path/of/more/than/thirty-six/letters.so".into(), Bytes::mib(100)),
+        ]
     }
 
     #[test]
     fn bars_are_as_long_as_their_values() {
-        let svg = String::from_utf8(draw(Shape::Bars, Format::Svg, "PSS", &parts()).expect("draws")).expect("text");
+        let svg =
+            String::from_utf8(draw(Shape::Bars, Format::Svg, "PSS", &parts()).expect("draws")).expect("text");
         let widths: Vec<f64> = svg
             .split("<rect ")
             .filter(|rect| rect.contains("#0072B2"))

@@ -122,9 +122,18 @@ mod tests {
 
     #[test]
     fn shares_and_times_are_short() {
-        assert_eq!((percent(0.974).as_str(), percent(0.004).as_str(), percent(0.0).as_str()), ("97 %", "0.4 %", "0 %"));
-        assert_eq!((duration(0.35).as_str(), duration(41.0).as_str(), duration(9.0 * 3600.0).as_str()), ("350 ms", "41 s", "9 h"));
-        assert_eq!((argument(30.0).as_str(), argument(601.0).as_str(), argument(9000.0).as_str()), ("30s", "11m", "3h"));
+        assert_eq!(
+            (percent(0.974).as_str(), percent(0.004).as_str(), percent(0.0).as_str()),
+            ("97 %", "0.4 %", "0 %")
+        );
+        assert_eq!(
+            (duration(0.35).as_str(), duration(41.0).as_str(), duration(9.0 * 3600.0).as_str()),
+            ("350 ms", "41 s", "9 h")
+        );
+        assert_eq!(
+            (argument(30.0).as_str(), argument(601.0).as_str(), argument(9000.0).as_str()),
+            ("30s", "11m", "3h")
+        );
         assert_eq!((count(9000).as_str(), count(12500).as_str()), ("9000", "12 500"));
     }
 }

@@ -48,7 +48,8 @@ pub fn watch(
     progress: impl FnMut(Progress<'_>),
 ) -> Result<(Vec<Watched>, Vec<Gap>)> {
     let proc_dir = ProcDir::open()?;
-    let pids = targets.iter().map(|target| find(&proc_dir, target)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let pids =
+        targets.iter().map(|target| find(&proc_dir, target)).collect::<std::result::Result<Vec<_>, _>>()?;
     let (series, gaps) = sample(samplers(&pids)?, plan, interrupt, progress)?;
     let limits = Limits::default();
     let judged = |series| Watched { verdict: judge(&series, &limits), series };
@@ -76,7 +77,10 @@ pub fn triage(
     let after = match snapshot(&proc_dir, pid, options.care) {
         Ok(after) if after.process.start_ticks == before.process.start_ticks => after,
         _ => {
-            gaps.push(Gap::new("the address space at the end", "the process ended; shown is how it stood at the start"));
+            gaps.push(Gap::new(
+                "the address space at the end",
+                "the process ended; shown is how it stood at the start",
+            ));
             before
         }
     };

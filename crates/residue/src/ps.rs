@@ -89,7 +89,9 @@ pub fn areas(request: &Request) -> Result<Machine> {
 /// # Errors
 /// When `/proc` cannot be read or the file not be written.
 pub fn save(path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<usize> {
-    let failed = |error| TargetError::reading(path.display().to_string(), error).of(format!("cannot write {}", path.display()));
+    let failed = |error| {
+        TargetError::reading(path.display().to_string(), error).of(format!("cannot write {}", path.display()))
+    };
     let mut output = BufWriter::new(Disk::create(path).map_err(failed)?);
     let compressed = path.extension().is_some_and(|end| end == "gz" || end == "tgz");
     let mut archive = Archive::new(&mut output, compressed);
@@ -103,7 +105,11 @@ pub fn save(path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<usize
     Ok(count)
 }
 
-fn census(request: &Request, files: Files, visitor: &mut dyn FnMut(&Process, &Record) -> bool) -> Result<Census> {
+fn census(
+    request: &Request,
+    files: Files,
+    visitor: &mut dyn FnMut(&Process, &Record) -> bool,
+) -> Result<Census> {
     let select = |process: &Process| request.filter.accepts(process);
     match &request.origin {
         Origin::Live => {
@@ -121,7 +127,8 @@ fn census(request: &Request, files: Files, visitor: &mut dyn FnMut(&Process, &Re
 /// The files that an answer needs.
 fn files(query: &Query, filter: &ProcessFilter) -> Files {
     if query.everything {
-        let sums = if query.view == View::Mapping || filter.is_by_mapping() { File::Smaps } else { File::Rollup };
+        let sums =
+            if query.view == View::Mapping || filter.is_by_mapping() { File::Smaps } else { File::Rollup };
         let cheap = [File::Stat, File::Statm, File::Status, File::Cmdline, File::OomScore, File::Maps];
         return cheap.into_iter().chain([sums]).fold(Files::default(), Files::with);
     }
@@ -142,7 +149,9 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
 /// `stat` is read in any case: it tells processes from kernel threads, and the virtual size and faults with that.
 fn files_of(column: Column) -> Option<File> {
     match column {
-        Column::User | Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr => Some(File::Status),
+        Column::User | Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr => {
+            Some(File::Status)
+        }
         Column::Rss | Column::Swap => Some(File::Status),
         Column::Command => Some(File::Cmdline),
         Column::Pss | Column::Uss | Column::SwapPss | Column::AveragePss => Some(File::Rollup),

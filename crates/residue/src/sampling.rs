@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
 use residue_analysis::classify;
-use residue_model::{Bytes, Counter, Gap, Region, Sample, Series, Usage};
+use residue_model::{Address, AddressSpace, Bytes, Counter, Gap, Process, Region, Sample, Series, Usage};
+use residue_target::Error;
 use residue_target::live::linux::{ProcDir, Reading, Sampler, age_seconds};
 
 use crate::{Interrupt, Result};
@@ -53,11 +54,6 @@ pub(crate) fn sample(
     let mut series = Vec::new();
     for sampler in &samplers {
         series.push(begin(sampler)?);
-        if let Err(error) = sampler.check_regions() {
-            let process = sampler.process();
-            let why = error.remedy().map_or_else(|| error.to_string(), |help| format!("{error}; {help}"));
-            gaps.push(Gap::new(format!("regions of process {} ({})", process.pid, process.name), why));
-        }
     }
     let started = Instant::now();
     let mut due = started;
@@ -68,7 +64,9 @@ pub(crate) fn sample(
                 continue;
             }
             match sampler.read()? {
-                Some(reading) => series.samples.push(finish(reading, started.elapsed())),
+                Some(reading) => {
+                    series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps))
+                }
                 None => series.ended = true,
             }
             if let Some(sample) = series.samples.last().filter(|_| !series.ended) {
@@ -92,13 +90,30 @@ fn begin(sampler: &Sampler) -> Result<Series> {
     Ok(Series { process, age_seconds, ..Series::default() })
 }
 
-fn finish(mut reading: Reading, at: Duration) -> Sample {
-    let by_usage = (!reading.regions.is_empty()).then(|| {
-        let bits = if reading.regions.iter().any(|region| region.range.end.0 > u64::from(u32::MAX) + 1) { 64 } else { 32 };
-        classify(&mut reading.regions, &reading.threads, bits);
-        by_usage(&reading.regions)
-    });
+fn finish(reading: Reading, at: Duration, process: &Process, gaps: &mut Vec<Gap>) -> Sample {
+    let by_usage = match reading.regions {
+        Ok(mut regions) => {
+            let bits = AddressSpace::of(&regions, Address(0)).bits;
+            classify(&mut regions, &reading.threads, bits);
+            Some(by_usage(&regions))
+        }
+        Err(error) => {
+            note(gaps, process, &error);
+            None
+        }
+    };
     Sample { seconds: at.as_secs_f64(), by_usage, ..reading.sample }
+}
+
+/// Says once why the regions of a process could not be read: without them nobody knows where it grows.
+fn note(gaps: &mut Vec<Gap>, process: &Process, error: &Error) {
+    let what = format!("which memory of process {} ({}) grows", process.pid, process.name);
+    if gaps.iter().all(|gap| gap.what != what) {
+        gaps.push(Gap::new(
+            what,
+            error.remedy().map_or_else(|| error.to_string(), |help| format!("{error}; {help}")),
+        ));
+    }
 }
 
 /// Memory by usage, in RAM or swapped out: growth that reclaim hides is growth.

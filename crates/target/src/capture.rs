@@ -120,7 +120,8 @@ pub fn replay<R: Read>(
     roll.drafts.retain(|_, draft| draft.process.state != ProcessState::Kernel);
     let listed = roll.drafts.len();
     roll.drafts.retain(|_, draft| select(&draft.process));
-    let whole = files.contains(File::Rollup) && roll.drafts.values().all(|draft| draft.process.footprint.pss.is_some());
+    let whole = files.contains(File::Rollup)
+        && roll.drafts.values().all(|draft| draft.process.footprint.pss.is_some());
     if files.contains(File::Smaps) || files.contains(File::Maps) || !whole {
         each_file(open().map_err(reading)?, |path, _, entry| roll.regions(path, files, visitor, entry))?;
     }
@@ -164,7 +165,13 @@ impl Roll {
         self.drafts.entry(pid).or_insert_with(|| Draft::new(pid, PAGE_SIZE_BYTES))
     }
 
-    fn regions(&mut self, path: Path, files: Files, visitor: &mut Visitor<'_>, entry: &mut dyn Read) -> Result<()> {
+    fn regions(
+        &mut self,
+        path: Path,
+        files: Files,
+        visitor: &mut Visitor<'_>,
+        entry: &mut dyn Read,
+    ) -> Result<()> {
         let Path::Process(pid, Some(File::Smaps)) = path else { return Ok(()) };
         let Some(draft) = self.drafts.get_mut(&pid) else { return Ok(()) };
         let mut sum = Sum::default();
@@ -251,9 +258,9 @@ fn small(entry: &mut dyn Read) -> Result<Vec<u8>> {
 }
 
 fn reading(error: io::Error) -> Error {
-    Error::reading("the capture", error)
-        .into_kind(ErrorKind::Syntax)
-        .help("it should be a tar of /proc files, as residue ps --save and smem captures are, plain or in gzip")
+    Error::reading("the capture", error).into_kind(ErrorKind::Syntax).help(
+        "it should be a tar of /proc files, as residue ps --save and smem captures are, plain or in gzip",
+    )
 }
 
 /// The sum of the regions that count.

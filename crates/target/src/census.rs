@@ -181,7 +181,6 @@ fn oom_score(text: &[u8]) -> Result<i64> {
 #[cfg(test)]
 mod tests {
 
-
     use super::*;
 
     #[test]

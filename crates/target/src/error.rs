@@ -88,6 +88,11 @@ impl Error {
             .help("list what runs with: residue ps")
     }
 
+    /// The same once more, without the cause beneath: what failed for good fails again.
+    pub(crate) fn again(&self) -> Error {
+        Error { kind: self.kind, what: self.what.clone(), help: self.help.clone(), source: None }
+    }
+
     /// The class of this failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind

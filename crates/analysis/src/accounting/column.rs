@@ -80,10 +80,15 @@ impl View {
         use Column::{AveragePss, Mapping, Maps, Processes, Pss, Rss, Swap, SwapPss, User, Uss, Vss};
         match self {
             View::Process => !matches!(column, Mapping | Processes | AveragePss),
-            View::User => matches!(column, User | Processes | Vss | Rss | Pss | Uss | Swap | SwapPss)
-                || matches!(column, Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr),
+            View::User => {
+                matches!(column, User | Processes | Vss | Rss | Pss | Uss | Swap | SwapPss)
+                    || matches!(column, Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr)
+            }
             View::Mapping => {
-                matches!(column, Mapping | Processes | Maps | AveragePss | Vss | Rss | Pss | Uss | Swap | SwapPss)
+                matches!(
+                    column,
+                    Mapping | Processes | Maps | AveragePss | Vss | Rss | Pss | Uss | Swap | SwapPss
+                )
             }
         }
     }
@@ -106,7 +111,10 @@ impl View {
         Column::ALL.iter().find(named).copied().filter(|&column| self.has(column)).ok_or_else(|| {
             let known: Vec<&str> =
                 Column::ALL.iter().filter(|&&column| self.has(column)).map(|column| column.key()).collect();
-            Error::new(format!("there is no column `{word}` here"), format!("columns are {}", known.join(", ")))
+            Error::new(
+                format!("there is no column `{word}` here"),
+                format!("columns are {}", known.join(", ")),
+            )
         })
     }
 }

@@ -29,13 +29,18 @@ pub fn areas(system: &SystemMemory) -> Vec<Area> {
     let zero = Some(Bytes::ZERO);
     let user = system.anonymous.zip(system.mapped).map(|(anonymous, mapped)| anonymous + mapped);
     let kernel = (|| Some(system.total? - system.free? - user?))();
-    let unmapped_cache = (|| Some(system.buffers? + system.slab_reclaimable? + (system.cached? - system.mapped?)))();
+    let unmapped_cache =
+        (|| Some(system.buffers? + system.slab_reclaimable? + (system.cached? - system.mapped?)))();
     let outside = (|| Some(system.installed? - system.total?))();
     let image = system.kernel_image;
     let firmware = outside.map(|outside| outside - image.unwrap_or_default());
     vec![
         Area::new("firmware", firmware, firmware.and(zero)),
-        Area::new("kernel_image", outside.zip(image).map(|(outside, image)| outside.min(image)), image.and(zero)),
+        Area::new(
+            "kernel_image",
+            outside.zip(image).map(|(outside, image)| outside.min(image)),
+            image.and(zero),
+        ),
         Area::new("kernel", kernel, unmapped_cache.zip(kernel).map(|(cache, kernel)| cache.min(kernel))),
         Area::new("user", user, system.mapped),
         Area::new("free", system.free, system.free),

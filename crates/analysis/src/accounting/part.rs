@@ -8,11 +8,14 @@ pub fn parts(table: &Table, column: Column, count: usize) -> Vec<(String, Bytes)
     let mut parts: Vec<(String, Bytes)> = match &table.rows {
         Rows::Processes(rows) => {
             let name = |process: &Process| format!("{} ({})", process.name, process.pid);
-            rows.iter().filter_map(|process| Some((name(process), size(column.of_process(process))?))).collect()
+            rows.iter()
+                .filter_map(|process| Some((name(process), size(column.of_process(process))?)))
+                .collect()
         }
-        Rows::Groups(rows) => {
-            rows.iter().filter_map(|group| Some((group.name.clone(), size(column.of_group(group))?))).collect()
-        }
+        Rows::Groups(rows) => rows
+            .iter()
+            .filter_map(|group| Some((group.name.clone(), size(column.of_group(group))?)))
+            .collect(),
     };
     parts.retain(|part| part.1 > Bytes::ZERO);
     parts.sort_by(|a, b| b.1.cmp(&a.1));

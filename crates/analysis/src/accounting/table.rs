@@ -42,7 +42,8 @@ pub struct Order {
 impl Table {
     /// One row a process.
     pub fn of_processes(mut processes: Vec<Process>, order: Order) -> Table {
-        let sum = Group { processes: processes.len() as u64, footprint: total(&processes), ..Group::default() };
+        let sum =
+            Group { processes: processes.len() as u64, footprint: total(&processes), ..Group::default() };
         sort(&mut processes, |process| order.column.rank(process), order.reverse);
         let more = cut(&mut processes, order.top);
         Table::new(View::Process, Rows::Processes(processes), sum, more)
@@ -50,7 +51,8 @@ impl Table {
 
     /// One row a user.
     pub fn of_users(processes: &[Process], order: Order) -> Table {
-        let sum = Group { processes: processes.len() as u64, footprint: total(processes), ..Group::default() };
+        let sum =
+            Group { processes: processes.len() as u64, footprint: total(processes), ..Group::default() };
         Table::of_groups(View::User, by_user(processes), sum, order)
     }
 

@@ -275,7 +275,13 @@ impl<'a> Case<'a> {
         self.verdict(VerdictKind::Inconclusive, 0.0, trend, Some(need))
     }
 
-    fn verdict(self, kind: VerdictKind, confidence: f64, trend: Option<Trend>, need_seconds: Option<f64>) -> Verdict {
+    fn verdict(
+        self,
+        kind: VerdictKind,
+        confidence: f64,
+        trend: Option<Trend>,
+        need_seconds: Option<f64>,
+    ) -> Verdict {
         let warmup_seconds = self.warmup_seconds();
         let ends = || Some([self.kept().first()?.0, self.kept().last()?.0]);
         let line = trend.zip(ends()).map(|(trend, ends)| ends.map(|seconds| (seconds, trend.at(seconds))));
@@ -316,7 +322,11 @@ mod tests {
     const MIB: f64 = 1024.0 * 1024.0;
 
     fn series(seconds: u32, value: impl Fn(f64) -> f64) -> Series {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "test values are small and positive")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "test values are small and positive"
+        )]
         let sample = |second: u32| Sample {
             seconds: f64::from(second),
             footprint: Footprint {
@@ -409,7 +419,8 @@ mod tests {
             memory: vec![limit(LimitKind::Machine, 9000, 100), limit(LimitKind::Cgroup, 512, 212)],
             max_map_count: None,
         };
-        let verdict = judge(&series(120, |t| 50.0 * MIB + t * 0.1 * MIB + (t * 7.0) % 5.0 * 0.01 * MIB), &limits);
+        let verdict =
+            judge(&series(120, |t| 50.0 * MIB + t * 0.1 * MIB + (t * 7.0) % 5.0 * 0.01 * MIB), &limits);
         let forecast = verdict.forecast.expect("it grows");
         assert_eq!(forecast.limit.kind, LimitKind::Cgroup);
         let high = forecast.high_seconds.expect("it surely grows");

@@ -30,11 +30,15 @@ impl Class {
     pub fn of(usage: Usage) -> Class {
         match usage {
             Usage::Heap | Usage::Arena => Class::Heap,
-            Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => Class::Mmap,
+            Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => {
+                Class::Mmap
+            }
             Usage::SysvShm | Usage::PosixShm | Usage::Memfd | Usage::SharedAnonymous => Class::Shared,
             Usage::MainStack | Usage::ThreadStack | Usage::Guard => Class::Stacks,
             Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss | Usage::MappedFile => Class::Files,
-            Usage::Vdso | Usage::Jit | Usage::Device | Usage::Hugetlb | Usage::Reserved | Usage::Unknown => Class::Other,
+            Usage::Vdso | Usage::Jit | Usage::Device | Usage::Hugetlb | Usage::Reserved | Usage::Unknown => {
+                Class::Other
+            }
         }
     }
 
@@ -64,7 +68,8 @@ pub struct Place {
 
 /// The memory of a class at each sample: `(seconds, bytes)`.
 pub fn points(series: &Series, class: Class) -> Vec<(f64, f64)> {
-    let sizes = series.samples.iter().filter_map(|sample| Some((sample.seconds, sample.by_usage.as_deref()?)));
+    let sizes =
+        series.samples.iter().filter_map(|sample| Some((sample.seconds, sample.by_usage.as_deref()?)));
     let sum = |usages: &[(Usage, Bytes)]| -> f64 {
         usages.iter().filter(|(usage, _)| Class::of(*usage) == class).map(|(_, size)| size.0 as f64).sum()
     };
@@ -73,7 +78,8 @@ pub fn points(series: &Series, class: Class) -> Vec<(f64, f64)> {
 
 /// Which classes move, fastest growing first; those that stand still are left out.
 pub(super) fn places(series: &Series, after_seconds: f64) -> Vec<Place> {
-    let mut places: Vec<Place> = Class::ALL.iter().filter_map(|&class| place(series, class, after_seconds)).collect();
+    let mut places: Vec<Place> =
+        Class::ALL.iter().filter_map(|&class| place(series, class, after_seconds)).collect();
     places.sort_by(|a, b| b.rate.estimate.total_cmp(&a.rate.estimate));
     let growth: f64 = places.iter().map(|place| place.rate.estimate.max(0.0)).sum();
     for place in &mut places {

@@ -51,7 +51,8 @@ impl Trend {
         slopes.sort_unstable_by(f64::total_cmp);
         let estimate = median_of_sorted(&slopes);
         let intercept = median(chosen.iter().map(|(time, value)| value - estimate * time).collect());
-        let residuals: Vec<f64> = chosen.iter().map(|(time, value)| value - intercept - estimate * time).collect();
+        let residuals: Vec<f64> =
+            chosen.iter().map(|(time, value)| value - intercept - estimate * time).collect();
         let noise = median(residuals.iter().map(|residual| residual.abs()).collect());
         let half = Z * kendall_variance(chosen.len(), &residuals).sqrt();
         let slope = Interval {
@@ -160,7 +161,9 @@ mod tests {
     #[test]
     fn a_third_of_wild_points_does_not_bend_the_line() {
         let points: Vec<(f64, f64)> = (0..60)
-            .map(|second| (f64::from(second), if second % 4 == 0 { 1e9 } else { 100.0 + 3.0 * f64::from(second) }))
+            .map(|second| {
+                (f64::from(second), if second % 4 == 0 { 1e9 } else { 100.0 + 3.0 * f64::from(second) })
+            })
             .collect();
         let trend = Trend::of(&points).expect("enough points");
         assert!((trend.slope.estimate - 3.0).abs() < 0.5, "{trend:?}");

@@ -18,7 +18,8 @@ const LISTED: usize = 25;
 pub(crate) fn run(args: &MapArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let filter = RegionFilter::parse(&args.filter)?;
     let by_address = args.all || output.json;
-    let order = RegionOrder::parse(args.sort.as_deref().unwrap_or(if by_address { "address" } else { "rss" }))?;
+    let order =
+        RegionOrder::parse(args.sort.as_deref().unwrap_or(if by_address { "address" } else { "rss" }))?;
     let options = Options { care: args.care.care() };
     let earlier = args.diff.as_deref().map(|other| regions_of(other, &options)).transpose()?;
     let map = map(&args.target, &options)?;
@@ -48,6 +49,7 @@ fn regions_of(other: &str, options: &Options) -> Result<Vec<DiffRegion>, Trouble
     }
     let file = File::open(path).map_err(|error| Trouble::reading(path, &error))?;
     json::read_map(BufReader::new(file)).map_err(|error| {
-        Trouble::reading(path, &std::io::Error::other(error)).help("save one with: residue map PID --json > FILE")
+        Trouble::reading(path, &std::io::Error::other(error))
+            .help("save one with: residue map PID --json > FILE")
     })
 }

@@ -25,6 +25,7 @@ fn interrupt() -> Result<(Interrupter, Interrupt), Trouble> {
         }
         on_signal.interrupt();
     };
-    ctrlc::set_handler(handler).map_err(|error| Trouble::own("cannot listen for Ctrl-C", &io::Error::other(error)))?;
+    ctrlc::set_handler(handler)
+        .map_err(|error| Trouble::own("cannot listen for Ctrl-C", &io::Error::other(error)))?;
     Ok((interrupter, interrupt))
 }

@@ -46,7 +46,10 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
 
 fn bar(target: &str, span: Duration) -> Bar {
     let length = span.as_millis().try_into().unwrap_or(u64::MAX);
-    let template = format!("watching {} {{bar:30}} {{eta}} left, Ctrl-C ends and judges", target.replace(['{', '}'], ""));
+    let template = format!(
+        "watching {} {{bar:30}} {{eta}} left, Ctrl-C ends and judges",
+        target.replace(['{', '}'], "")
+    );
     Bar::new(length, &template)
 }
 

@@ -8,8 +8,8 @@ use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 
 use super::{MAP, PICTURE, Page, STYLE, TABLE, count, gaps, number, sums};
 use crate::Result;
-use crate::words::remark;
 use crate::units::{percent, size, size_or_dash};
+use crate::words::remark;
 
 /// Sizes in the histogram's table; the rest is in the JSON document.
 const SIZES: usize = 50;
@@ -178,7 +178,10 @@ impl<'a> Data<'a> {
         Data {
             bits: map.snapshot.space.bits,
             space: Space { start: map.snapshot.space.range.start.0, end: map.snapshot.space.range.end.0 },
-            usages: Usage::ALL.iter().map(|usage| UsageName { key: usage.key(), label: usage.label() }).collect(),
+            usages: Usage::ALL
+                .iter()
+                .map(|usage| UsageName { key: usage.key(), label: usage.label() })
+                .collect(),
             names,
             regions,
             free: map.free.all.iter().map(|range| (range.start.0, range.size.0)).collect(),

@@ -17,7 +17,12 @@ pub fn triage(diagnosis: &Diagnosis) -> Result<String> {
     let process = &diagnosis.map.snapshot.process;
     let title = format!("{} ({})", process.name, process.pid);
     let command = process.command.as_deref().unwrap_or_default();
-    let page = Page { title: &title, subtitle: command, styles: &[PLOT_STYLE, STYLE], scripts: &[PLOT, TABLE, TRIAGE] };
+    let page = Page {
+        title: &title,
+        subtitle: command,
+        styles: &[PLOT_STYLE, STYLE],
+        scripts: &[PLOT, TABLE, TRIAGE],
+    };
     page.render(&main(diagnosis), &Data::of(&diagnosis.series, &diagnosis.verdict))
 }
 
@@ -138,7 +143,8 @@ struct Trend {
 impl Data {
     fn of(series: &Series, verdict: &Verdict) -> Data {
         let line = |label, primary, value: &dyn Fn(&Sample) -> Option<Bytes>| {
-            let values = series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();
+            let values =
+                series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();
             Line { label, values, primary }
         };
         let lines = vec![
@@ -152,7 +158,11 @@ impl Data {
                 let place = known.binary_search_by(|point| point.0.total_cmp(&sample.seconds)).ok()?;
                 Some(known[place].1)
             };
-            Line { label: class_label(class), values: series.samples.iter().map(value).collect(), primary: false }
+            Line {
+                label: class_label(class),
+                values: series.samples.iter().map(value).collect(),
+                primary: false,
+            }
         };
         Data {
             series: Lines {

@@ -1,10 +1,12 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use residue_analysis::{Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Map, Reclaimable, RegionFilter, RegionOrder, Summary};
+use residue_analysis::{
+    Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Map, Reclaimable, RegionFilter, RegionOrder, Summary,
+};
 use residue_model::{
-    Address, AddressSpace, Backing, Bytes, Counters, Footprint, Limits, Protection, Region, SharedSegment, Source,
-    State, Usage,
+    Address, AddressSpace, Backing, Bytes, Counters, Footprint, Limits, Protection, Region, SharedSegment,
+    Source, State, Usage,
 };
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -115,8 +117,15 @@ impl<'a> From<&'a Region> for RegionRow<'a> {
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn map(out: &mut impl Write, map: &Map, filter: &RegionFilter, order: RegionOrder, free: usize) -> Result<()> {
-    let mut regions: Vec<&Region> = map.snapshot.regions.iter().filter(|region| filter.accepts(region)).collect();
+pub fn map(
+    out: &mut impl Write,
+    map: &Map,
+    filter: &RegionFilter,
+    order: RegionOrder,
+    free: usize,
+) -> Result<()> {
+    let mut regions: Vec<&Region> =
+        map.snapshot.regions.iter().filter(|region| filter.accepts(region)).collect();
     order.sort(&mut regions);
     let target = Target::process(&map.snapshot.process);
     let body = MapBody { regions: Some(Regions(regions)), ..summary(map, free) };
@@ -173,7 +182,8 @@ struct SavedRegion {
 /// # Errors
 /// When it is none.
 pub fn read_map(input: impl Read) -> Result<Vec<DiffRegion>> {
-    let saved: SavedMap = serde_json::from_reader(input).map_err(|error| Error::Document(error.to_string()))?;
+    let saved: SavedMap =
+        serde_json::from_reader(input).map_err(|error| Error::Document(error.to_string()))?;
     if saved.schema != "residue.map/1" {
         return Err(Error::Document(format!("its schema is `{}`", saved.schema)));
     }

@@ -73,7 +73,13 @@ impl<'a> Target<'a> {
     }
 }
 
-fn write<T: Serialize>(out: &mut impl Write, schema: &'static str, target: Target<'_>, gaps: &[Gap], body: T) -> Result<()> {
+fn write<T: Serialize>(
+    out: &mut impl Write,
+    schema: &'static str,
+    target: Target<'_>,
+    gaps: &[Gap],
+    body: T,
+) -> Result<()> {
     let document = Document { schema, residue: env!("CARGO_PKG_VERSION"), target, gaps, body };
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)?;

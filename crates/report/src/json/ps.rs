@@ -90,7 +90,8 @@ struct MachineTotals<'a> {
 /// # Errors
 /// When the output cannot be written.
 pub fn machine(out: &mut impl Write, target: Target<'_>, machine: &Machine) -> Result<()> {
-    let totals = MachineTotals { footprint: &machine.processes, res_minus_shr: machine.processes.res_minus_shr() };
+    let totals =
+        MachineTotals { footprint: &machine.processes, res_minus_shr: machine.processes.res_minus_shr() };
     let body = MachineBody { areas: &machine.areas, system: &machine.memory, totals };
     write(out, "residue.ps/1", target, &machine.gaps, body)
 }

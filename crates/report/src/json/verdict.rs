@@ -49,11 +49,8 @@ struct Eta {
 impl VerdictRow {
     pub(super) fn of(verdict: &Verdict, pid: ProcessId) -> VerdictRow {
         let text = words::verdict(verdict, pid);
-        let place = |place: &Place| PlaceRow {
-            usage: place.class.key(),
-            rate: place.rate,
-            share: place.share,
-        };
+        let place =
+            |place: &Place| PlaceRow { usage: place.class.key(), rate: place.rate, share: place.share };
         let forecast = verdict.forecast.as_ref().map(|forecast| ForecastRow {
             limit: LimitRow {
                 kind: forecast.limit.kind,

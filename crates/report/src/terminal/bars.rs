@@ -19,7 +19,8 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
     let values = &values[values.len().saturating_sub(width)..];
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let step = |value: f64| if most > least { ((value - least) / (most - least) * 7.0).round() as usize } else { 0 };
+    let step =
+        |value: f64| if most > least { ((value - least) / (most - least) * 7.0).round() as usize } else { 0 };
     values.iter().map(|&value| STEPS[step(value)]).collect()
 }
 

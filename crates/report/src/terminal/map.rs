@@ -108,8 +108,13 @@ fn sums(out: &mut impl Write, screen: Screen, heading: &str, rows: &[Row], total
 
 fn histogram(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
     let most = map.histogram.first().map(|bin| bin.total).unwrap_or_default();
-    let mut table =
-        Table::new().flush_left().number("EXACT SIZE", 0).number("HEX", 3).number("REGIONS", 0).number("TOTAL", 0).text("", 5);
+    let mut table = Table::new()
+        .flush_left()
+        .number("EXACT SIZE", 0)
+        .number("HEX", 3)
+        .number("REGIONS", 0)
+        .number("TOTAL", 0)
+        .text("", 5);
     for bin in map.histogram.iter().take(SIZES) {
         table.row(vec![
             size(bin.size),
@@ -155,7 +160,8 @@ fn free(out: &mut impl Write, screen: Screen, map: &Map, top: usize) -> Result<(
 }
 
 fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> Result<()> {
-    let mut chosen: Vec<&Region> = map.snapshot.regions.iter().filter(|region| view.filter.accepts(region)).collect();
+    let mut chosen: Vec<&Region> =
+        map.snapshot.regions.iter().filter(|region| view.filter.accepts(region)).collect();
     view.order.sort(&mut chosen);
     let shown = view.top.unwrap_or(chosen.len()).min(chosen.len());
     let mut table = Table::new()
@@ -213,8 +219,13 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
         writeln!(out, "no difference")?;
         return Ok(());
     }
-    let mut table =
-        Table::new().flush_left().text("CHANGE BY USAGE", 0).number("REGIONS", 2).number("SIZE", 0).number("RSS", 0).number("SWAP", 3);
+    let mut table = Table::new()
+        .flush_left()
+        .text("CHANGE BY USAGE", 0)
+        .number("REGIONS", 2)
+        .number("SIZE", 0)
+        .number("RSS", 0)
+        .number("SWAP", 3);
     for row in &diff.by_usage {
         table.row(vec![
             row.usage.label().to_owned(),

@@ -5,8 +5,8 @@ use residue_model::{Bytes, SystemMemory};
 
 use super::table::Table;
 use super::{Screen, bar, gaps};
-use crate::units::{percent, size, size_or_dash};
 use crate::Result;
+use crate::units::{percent, size, size_or_dash};
 
 /// How sizes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,11 @@ pub fn processes(
     let mut table = Table::new().flush_left();
     for (place, column) in columns.iter().enumerate() {
         let spare = spare(*column, place);
-        table = if column.is_text() { table.text(column.title(), spare) } else { table.number(column.title(), spare) };
+        table = if column.is_text() {
+            table.text(column.title(), spare)
+        } else {
+            table.number(column.title(), spare)
+        };
     }
     if !header {
         table = table.without_header();
@@ -69,14 +73,23 @@ pub fn processes(
     };
     match &answer.rows {
         Rows::Processes(rows) => {
-            rows.iter().for_each(|row| table.row(columns.iter().map(|column| cell(column.of_process(row))).collect()));
+            rows.iter().for_each(|row| {
+                table.row(columns.iter().map(|column| cell(column.of_process(row))).collect())
+            });
         }
         Rows::Groups(rows) => {
-            rows.iter().for_each(|row| table.row(columns.iter().map(|column| cell(column.of_group(row))).collect()));
+            rows.iter()
+                .for_each(|row| table.row(columns.iter().map(|column| cell(column.of_group(row))).collect()));
         }
     }
     if totals {
-        table.row(columns.iter().enumerate().map(|(place, column)| total_cell(answer, *column, place, &cell)).collect());
+        table.row(
+            columns
+                .iter()
+                .enumerate()
+                .map(|(place, column)| total_cell(answer, *column, place, &cell))
+                .collect(),
+        );
     }
     table.write(out, screen)?;
     if answer.more > 0 && header {
@@ -87,9 +100,19 @@ pub fn processes(
 
 fn total_cell(answer: &Answer, column: Column, place: usize, cell: &impl Fn(Value<'_>) -> String) -> String {
     match column {
-        _ if place == 0 && !matches!(column, Column::Processes) && matches!(column.of_footprint(&answer.total.footprint), Value::Unknown) => "total".into(),
+        _ if place == 0
+            && !matches!(column, Column::Processes)
+            && matches!(column.of_footprint(&answer.total.footprint), Value::Unknown) =>
+        {
+            "total".into()
+        }
         Column::Processes => answer.total.processes.to_string(),
-        Column::Name | Column::Command | Column::User | Column::Mapping | Column::Pid | Column::AveragePss => String::new(),
+        Column::Name
+        | Column::Command
+        | Column::User
+        | Column::Mapping
+        | Column::Pid
+        | Column::AveragePss => String::new(),
         Column::Majflt | Column::Minflt | Column::Threads | Column::Maps | Column::OomScore => String::new(),
         column => cell(column.of_footprint(&answer.total.footprint)),
     }
@@ -125,14 +148,23 @@ pub fn bar_chart(out: &mut impl Write, screen: Screen, title: &str, bars: &[(Str
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn machine(out: &mut impl Write, screen: Screen, machine: &Machine, sizes: Sizes, header: bool) -> Result<()> {
-    let write = |value: Option<Bytes>| value.map_or_else(|| "-".into(), |value| sizes.write(value, &machine.memory));
-    let mut table = Table::new().flush_left().text("AREA", 0).number("USED", 0).number("CACHE", 2).number("NONCACHE", 1);
+pub fn machine(
+    out: &mut impl Write,
+    screen: Screen,
+    machine: &Machine,
+    sizes: Sizes,
+    header: bool,
+) -> Result<()> {
+    let write =
+        |value: Option<Bytes>| value.map_or_else(|| "-".into(), |value| sizes.write(value, &machine.memory));
+    let mut table =
+        Table::new().flush_left().text("AREA", 0).number("USED", 0).number("CACHE", 2).number("NONCACHE", 1);
     if !header {
         table = table.without_header();
     }
     for area in &machine.areas {
-        let row = vec![area_label(area.key).into(), write(area.used), write(area.cache), write(area.noncache)];
+        let row =
+            vec![area_label(area.key).into(), write(area.used), write(area.cache), write(area.noncache)];
         table.row(row);
     }
     table.write(out, screen)?;

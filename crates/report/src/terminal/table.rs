@@ -69,7 +69,8 @@ impl Table {
             grid.set_header(Row::from(titles.collect::<Vec<_>>()));
         }
         for row in self.rows {
-            let cells: Vec<String> = row.into_iter().zip(&fit.widths).map(|(cell, &width)| cut(cell, width)).collect();
+            let cells: Vec<String> =
+                row.into_iter().zip(&fit.widths).map(|(cell, &width)| cut(cell, width)).collect();
             grid.add_row(cells);
         }
         for (index, column) in self.columns.iter().enumerate() {
@@ -91,20 +92,36 @@ impl Table {
         let hidden: Vec<&str> = hidden_titles(&self.columns, &fit.hidden);
         if !hidden.is_empty() {
             let note = format!("not shown for want of width: {}", hidden.join(", "));
-            writeln!(out, "{:indent$}{}", "", screen.faint(&screen.wrap(&note, self.indent)), indent = self.indent)?;
+            writeln!(
+                out,
+                "{:indent$}{}",
+                "",
+                screen.faint(&screen.wrap(&note, self.indent)),
+                indent = self.indent
+            )?;
         }
         Ok(())
     }
 
     fn widths(&self) -> Vec<usize> {
-        let widest = |index: usize| self.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.width()).max();
+        let widest =
+            |index: usize| self.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.width()).max();
         let title = |column: &Column| if self.header { column.title.width() } else { 0 };
-        self.columns.iter().enumerate().map(|(index, column)| widest(index).unwrap_or(0).max(title(column))).collect()
+        self.columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| widest(index).unwrap_or(0).max(title(column)))
+            .collect()
     }
 }
 
 fn hidden_titles<'a>(columns: &'a [Column], hidden: &[bool]) -> Vec<&'a str> {
-    columns.iter().zip(hidden).filter(|(_, hidden)| **hidden).map(|(column, _)| column.title.as_str()).collect()
+    columns
+        .iter()
+        .zip(hidden)
+        .filter(|(_, hidden)| **hidden)
+        .map(|(column, _)| column.title.as_str())
+        .collect()
 }
 
 /// How wide each column is drawn, and which are not.
@@ -119,7 +136,8 @@ impl Fit {
         let Some(limit) = limit else { return fit };
         fit.cut_words(columns, natural, limit);
         while fit.total() > limit {
-            let candidates = (0..columns.len()).filter(|&index| !fit.hidden[index] && columns[index].spare > 0);
+            let candidates =
+                (0..columns.len()).filter(|&index| !fit.hidden[index] && columns[index].spare > 0);
             let Some(next) = candidates.max_by_key(|&index| (columns[index].spare, index)) else { break };
             fit.hidden[next] = true;
             fit.widths = natural.to_vec();
@@ -172,8 +190,14 @@ mod tests {
     use super::*;
 
     fn drawn(width: Option<usize>) -> String {
-        let mut table = Table::new().flush_left().number("PID", 0).number("PSS", 0).number("SWAP", 3).text("COMMAND", 0);
-        table.row(vec!["1".into(), "1.5 MiB".into(), "0 B".into(), "/usr/bin/a --with a --very long --command line".into()]);
+        let mut table =
+            Table::new().flush_left().number("PID", 0).number("PSS", 0).number("SWAP", 3).text("COMMAND", 0);
+        table.row(vec![
+            "1".into(),
+            "1.5 MiB".into(),
+            "0 B".into(),
+            "/usr/bin/a --with a --very long --command line".into(),
+        ]);
         table.row(vec!["31337".into(), "-".into(), "-".into(), "b".into()]);
         let mut out = Vec::new();
         table.write(&mut out, Screen { width, color: false }).expect("memory takes everything");

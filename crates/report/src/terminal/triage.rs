@@ -36,7 +36,8 @@ pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Re
 /// When the output cannot be written.
 pub fn watched(out: &mut impl Write, screen: Screen, watched: &Watched, named: bool) -> Result<()> {
     let Watched { series, verdict: judged } = watched;
-    let name = if named { format!("{} ({})  ", series.process.pid, series.process.name) } else { String::new() };
+    let name =
+        if named { format!("{} ({})  ", series.process.pid, series.process.name) } else { String::new() };
     writeln!(out, "{}{}", screen.heading(&name), screen.faint(&span(series)))?;
     verdict(out, screen, judged, series.process.pid)
 }
@@ -81,7 +82,12 @@ fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Res
         size_or_dash(footprint.shmem),
     );
     writeln!(out, "  {}", screen.wrap(&line, 2))?;
-    let mut table = Table::new().text("USAGE", 0).number("REGIONS", 2).number("SIZE", 1).number("RSS", 0).number("SWAP", 3);
+    let mut table = Table::new()
+        .text("USAGE", 0)
+        .number("REGIONS", 2)
+        .number("SIZE", 1)
+        .number("RSS", 0)
+        .number("SWAP", 3);
     let rows = &diagnosis.map.summary.by_usage;
     let mut largest: Vec<_> = rows.iter().filter(|row| row.rss.is_some_and(|rss| rss.0 > 0)).collect();
     largest.sort_by_key(|row| std::cmp::Reverse(row.rss));
@@ -94,7 +100,13 @@ fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Res
 
 fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdict) -> Result<()> {
     writeln!(out, "\n{}", screen.heading("GROWTH BY CLASS"))?;
-    let mut table = Table::new().text("CLASS", 0).number("NOW", 1).number("CHANGE", 0).number("RATE", 0).number("SHARE", 2).text("", 3);
+    let mut table = Table::new()
+        .text("CLASS", 0)
+        .number("NOW", 1)
+        .number("CHANGE", 0)
+        .number("RATE", 0)
+        .number("SHARE", 2)
+        .text("", 3);
     for class in Class::ALL {
         let points = points(series, class);
         let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };

@@ -30,7 +30,8 @@ impl WatchLines {
     /// # Errors
     /// When the output cannot be written.
     pub fn header(&self, out: &mut impl Write) -> Result<()> {
-        let cells = ["TIME", "PRIVATE+SWAP", "CHANGE", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"].map(String::from);
+        let cells =
+            ["TIME", "PRIVATE+SWAP", "CHANGE", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"].map(String::from);
         let line = self.fit(cells, "");
         writeln!(out, "{}", self.screen.faint(line.trim_end()))?;
         Ok(())

@@ -39,15 +39,32 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
         Evidence::EqualRegions { bin, usage, share } => (
             format!("{} regions of exactly {}", count(bin.regions), size(bin.size)),
             vec![
-                format!("{:#x} bytes each, {} in all: {} of the writable private memory", bin.size.0, size(bin.total), percent(*share)),
+                format!(
+                    "{:#x} bytes each, {} in all: {} of the writable private memory",
+                    bin.size.0,
+                    size(bin.total),
+                    percent(*share)
+                ),
                 format!("they are {}: one kind of object, mapped one by one", usage.label()),
             ],
-            format!("residue map {pid} --filter usage={},min-size={} --sort size --all", usage.key(), bin.size.0),
+            format!(
+                "residue map {pid} --filter usage={},min-size={} --sort size --all",
+                usage.key(),
+                bin.size.0
+            ),
         ),
         Evidence::Fragmented { free, bits } => (
-            format!("the free address space lies in crumbs: no mapping above {} can succeed", size(free.largest)),
+            format!(
+                "the free address space lies in crumbs: no mapping above {} can succeed",
+                size(free.largest)
+            ),
             vec![
-                format!("{} free in {} ranges, fragmentation index {:.3}", size(free.total), count(free.ranges), free.index),
+                format!(
+                    "{} free in {} ranges, fragmentation index {:.3}",
+                    size(free.total),
+                    count(free.ranges),
+                    free.index
+                ),
                 format!("{bits}-bit address space"),
             ],
             format!("residue map {pid} --html map.html"),
@@ -59,9 +76,10 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
         ),
         Evidence::RegionCount { regions, limit } => (
             format!("{} regions of at most {} (vm.max_map_count)", count(*regions), count(*limit)),
-            vec![
-                format!("{} used; at the limit mmap, mprotect and malloc fail with ENOMEM", percent(*regions as f64 / *limit as f64)),
-            ],
+            vec![format!(
+                "{} used; at the limit mmap, mprotect and malloc fail with ENOMEM",
+                percent(*regions as f64 / *limit as f64)
+            )],
             format!("residue map {pid} --sort size"),
         ),
         Evidence::NearLimit { limit, used } => (
@@ -73,13 +91,20 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
             },
         ),
         Evidence::SwappedOut { swap, private } => (
-            format!("{} swapped out: {} of the private memory", size(*swap), percent(swap.share_of(*private))),
+            format!(
+                "{} swapped out: {} of the private memory",
+                size(*swap),
+                percent(swap.share_of(*private))
+            ),
             vec!["the resident set alone hides it".into()],
             format!("residue map {pid} --sort swap"),
         ),
         Evidence::SharedMemory { rss, share, regions } => (
             format!("{} of shared memory: {} of the resident set", size(*rss), percent(*share)),
-            vec![format!("{} regions; it counts in every process that maps it, so compare pss", count(*regions))],
+            vec![format!(
+                "{} regions; it counts in every process that maps it, so compare pss",
+                count(*regions)
+            )],
             format!("residue map {pid} --filter usage=shared --sort rss"),
         ),
         Evidence::DeletedFiles { regions, rss, size: mapped, names } => (

@@ -61,7 +61,8 @@ pub fn class_label(class: Class) -> &'static str {
 
 fn rate_text(verdict: &Verdict) -> String {
     let Some(interval) = verdict.rate else { return String::new() };
-    let (low, high) = (rate_like(interval.low, interval.estimate), rate_like(interval.high, interval.estimate));
+    let (low, high) =
+        (rate_like(interval.low, interval.estimate), rate_like(interval.high, interval.estimate));
     format!("{}  (95 %: {low} … {high})", rate(interval.estimate))
 }
 
@@ -102,7 +103,11 @@ fn places(places: &[Place]) -> String {
                 .map(|place| format!("{} {}", class_label(place.class), percent(place.share)))
                 .collect();
             let lead = format!("{} carries {} of the growth", class_label(first.class), percent(first.share));
-            if also.is_empty() { format!("{lead}; the rest stands still") } else { format!("{lead}; {}", also.join(", ")) }
+            if also.is_empty() {
+                format!("{lead}; the rest stands still")
+            } else {
+                format!("{lead}; {}", also.join(", "))
+            }
         }
     }
 }
@@ -115,7 +120,11 @@ fn why(verdict: &Verdict) -> Vec<String> {
     why
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes for people, clamped at zero")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes for people, clamped at zero"
+)]
 fn bytes(value: f64) -> String {
     size(Bytes(value.max(0.0) as u64))
 }
@@ -136,26 +145,29 @@ fn reason(reason: &Reason) -> String {
             format!("grew by {}, while a sample typically strays by {}", bytes(growth), bytes(noise))
         }
         Reason::ValleysRise => "its low points rise too, in each third of the time".into(),
-        Reason::ValleysFlat => "its low points do not rise in each third of the time: it comes and goes".into(),
+        Reason::ValleysFlat => {
+            "its low points do not rise in each third of the time: it comes and goes".into()
+        }
         Reason::Slowing { first, last } => format!(
             "growth slows down from {} in the first third to {} in the last: a cache that fills or a warm-up looks so",
             rate(first),
             rate(last)
         ),
-        Reason::Jump { bytes: jump, seconds, share } => format!(
-            "{} of the growth came at once: {} at {}",
-            percent(share),
-            bytes(jump),
-            duration(seconds)
-        ),
-        Reason::Bounded { rate: fastest } => format!("it moves by no more than {}", rate(fastest).trim_start_matches('+')),
+        Reason::Jump { bytes: jump, seconds, share } => {
+            format!("{} of the growth came at once: {} at {}", percent(share), bytes(jump), duration(seconds))
+        }
+        Reason::Bounded { rate: fastest } => {
+            format!("it moves by no more than {}", rate(fastest).trim_start_matches('+'))
+        }
         Reason::Noisy { noise } => {
             format!("samples scatter by {}: growing and shrinking are both possible", bytes(noise))
         }
         Reason::Slight { growth } => {
             format!("it grew, but only by {}: less than an allocator takes at once", bytes(growth))
         }
-        Reason::Young { age } => format!("the process was only {} old: a warm-up can look the same", duration(age)),
+        Reason::Young { age } => {
+            format!("the process was only {} old: a warm-up can look the same", duration(age))
+        }
         Reason::Short { seconds } => format!("{} is short for such a verdict", duration(seconds)),
         _ => String::new(),
     }
@@ -202,7 +214,12 @@ mod tests {
             rate: Some(Interval { estimate: 18.4 * MIB, low: 16.9 * MIB, high: 19.8 * MIB }),
             places: vec![Place { class: Class::Heap, rate: Interval::default(), share: 0.97 }],
             forecast: Some(Forecast {
-                limit: Limit { kind: LimitKind::Cgroup, limit: Bytes::mib(512), used: None, source: String::new() },
+                limit: Limit {
+                    kind: LimitKind::Cgroup,
+                    limit: Bytes::mib(512),
+                    used: None,
+                    source: String::new(),
+                },
                 low_seconds: 9.0 * 3600.0,
                 high_seconds: Some(11.0 * 3600.0),
             }),
@@ -220,7 +237,10 @@ mod tests {
         let text = verdict(&leak, ProcessId(812));
         assert_eq!(text.rate, "+18.4 MiB/h  (95 %: 16.9 … 19.8)");
         assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");
-        assert_eq!(text.places, "heap (brk and arenas): small blocks carries 97 % of the growth; the rest stands still");
+        assert_eq!(
+            text.places,
+            "heap (brk and arenas): small blocks carries 97 % of the growth; the rest stands still"
+        );
         assert_eq!(text.why, ["312 samples over 52 min, first 6 min left out as warm-up"]);
         assert_eq!(text.next, "residue map 812 --filter 'usage=heap|arena' --sort rss");
     }
@@ -235,6 +255,9 @@ mod tests {
             ..leak()
         };
         let text = verdict(&thin, ProcessId(812));
-        assert_eq!((text.headline, text.confidence, text.next.as_str()), ("INCONCLUSIVE", "", "residue watch 812 --for 90s"));
+        assert_eq!(
+            (text.headline, text.confidence, text.next.as_str()),
+            ("INCONCLUSIVE", "", "residue watch 812 --for 90s")
+        );
     }
 }

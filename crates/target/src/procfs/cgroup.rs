@@ -16,7 +16,9 @@ pub fn parse(text: &[u8]) -> Option<Membership> {
     let mut unified = None;
     for line in text.split(|&byte| byte == b'\n') {
         let mut parts = line.splitn(3, |&byte| byte == b':');
-        let (Some(id), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(id), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         if controllers.split(|&byte| byte == b',').any(|name| name == b"memory") {
             return Some(Membership::Memory(printable(path)));
         }

@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_file_mapping_says_where_it_comes_from() {
-        let region = one("7f0000001000-7f0000003000 r-xp 00002000 fe:01 247282                     /usr/bin/a b\n");
+        let region =
+            one("7f0000001000-7f0000003000 r-xp 00002000 fe:01 247282                     /usr/bin/a b\n");
         assert_eq!(region.size(), Bytes(0x2000));
         assert_eq!((region.device, region.inode, region.offset), ((0xfe, 1), 247_282, Bytes(0x2000)));
         assert_eq!(region.name(), "/usr/bin/a b");
@@ -172,7 +173,8 @@ mod tests {
     #[test]
     fn a_damaged_line_is_named_by_its_number() {
         let mut regions = Vec::new();
-        let error = read(&b"10000-20000 rw-p 0 00:00 0\nwhat is this\n"[..], &mut regions).expect_err("damaged");
+        let error =
+            read(&b"10000-20000 rw-p 0 00:00 0\nwhat is this\n"[..], &mut regions).expect_err("damaged");
         assert_eq!(error.to_string(), "line 2 of maps: not a region");
         assert!(parse(b"20000-10000 rw-p 0 00:00 0 ").is_none());
     }

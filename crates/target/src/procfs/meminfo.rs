@@ -34,6 +34,9 @@ mod tests {
     #[test]
     fn swap_cached_is_not_cached() {
         let system = parse(b"MemTotal:  100 kB\nCached:   7 kB\nSwapCached:  3 kB\n");
-        assert_eq!((system.total, system.cached, system.available), (Some(Bytes::kib(100)), Some(Bytes::kib(7)), None));
+        assert_eq!(
+            (system.total, system.cached, system.available),
+            (Some(Bytes::kib(100)), Some(Bytes::kib(7)), None)
+        );
     }
 }

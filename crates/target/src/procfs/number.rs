@@ -7,9 +7,9 @@ pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     if digits == 0 {
         return None;
     }
-    text[..digits].iter().try_fold(0_u64, |value, &digit| {
-        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
+    text[..digits]
+        .iter()
+        .try_fold(0_u64, |value, &digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
 /// Reads a whole hexadecimal number without a prefix.

@@ -32,9 +32,13 @@ mod tests {
 
     #[test]
     fn exact_keys_only() {
-        let text = b"1-2 ---p 00000000 00:00 0 [rollup]\nRss: 16 kB\nPss: 9 kB\nPss_Dirty: 4 kB\nPss_New: 1 kB\n";
+        let text =
+            b"1-2 ---p 00000000 00:00 0 [rollup]\nRss: 16 kB\nPss: 9 kB\nPss_Dirty: 4 kB\nPss_New: 1 kB\n";
         let sum = parse(text).expect("well formed");
-        assert_eq!((sum.get(Counter::Rss), sum.get(Counter::Pss)), (Some(Bytes::kib(16)), Some(Bytes::kib(9))));
+        assert_eq!(
+            (sum.get(Counter::Rss), sum.get(Counter::Pss)),
+            (Some(Bytes::kib(16)), Some(Bytes::kib(9)))
+        );
     }
 
     #[test]

@@ -238,7 +238,10 @@ VmFlags: rd mr
 
     #[test]
     fn a_field_of_a_newer_kernel_is_named_and_disturbs_nothing() {
-        let text = TWO.replace("Pss_Dirty:             4 kB", "Pss_Purple:            3 kB\nPss_Dirty:             4 kB");
+        let text = TWO.replace(
+            "Pss_Dirty:             4 kB",
+            "Pss_Purple:            3 kB\nPss_Dirty:             4 kB",
+        );
         let (regions, unknown) = regions(&text);
         assert_eq!(unknown, ["Pss_Purple"]);
         assert_eq!(regions[0].counters.get(Counter::PssDirty), Some(Bytes::kib(4)));
@@ -264,7 +267,8 @@ VmFlags: rd mr
 
     #[test]
     fn values_wider_than_their_column_are_read_whole() {
-        let (regions, _) = regions(&TWO.replace("Rss:                  12 kB", "Rss:            123456789012 kB"));
+        let (regions, _) =
+            regions(&TWO.replace("Rss:                  12 kB", "Rss:            123456789012 kB"));
         assert_eq!(regions[0].counters.get(Counter::Rss), Some(Bytes::kib(123_456_789_012)));
     }
 }

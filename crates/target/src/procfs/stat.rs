@@ -84,7 +84,10 @@ mod tests {
 
     #[test]
     fn zombies_and_kernel_threads_are_told_apart() {
-        assert_eq!(parse(LINE.replace(") S ", ") Z ").as_bytes()).expect("well formed").state, ProcessState::Zombie);
+        assert_eq!(
+            parse(LINE.replace(") S ", ") Z ").as_bytes()).expect("well formed").state,
+            ProcessState::Zombie
+        );
         let kernel = LINE.replace("4194560", "2129984");
         assert_eq!(parse(kernel.as_bytes()).expect("well formed").state, ProcessState::Kernel);
     }

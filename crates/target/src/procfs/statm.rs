@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn the_first_three_of_seven_numbers_count() {
-        assert_eq!(parse(b"100 20 5 1 0 8 0\n").expect("numbers"), Statm { size: 100, resident: 20, shared: 5 });
+        assert_eq!(
+            parse(b"100 20 5 1 0 8 0\n").expect("numbers"),
+            Statm { size: 100, resident: 20, shared: 5 }
+        );
         assert!(parse(b"100 20\n").is_err());
     }
 }

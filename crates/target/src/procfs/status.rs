@@ -56,8 +56,12 @@ mod tests {
 
     #[test]
     fn sizes_are_bytes_and_the_real_user_is_the_first_of_four() {
-        let status = parse(b"Name:\tx\nUid:\t33\t0\t0\t0\nVmRSS:\t    1744 kB\nRssAnon:\t     112 kB\nThreads:\t4\n");
-        assert_eq!((status.uid, status.rss, status.anon), (Some(33), Some(Bytes::kib(1744)), Some(Bytes::kib(112))));
+        let status =
+            parse(b"Name:\tx\nUid:\t33\t0\t0\t0\nVmRSS:\t    1744 kB\nRssAnon:\t     112 kB\nThreads:\t4\n");
+        assert_eq!(
+            (status.uid, status.rss, status.anon),
+            (Some(33), Some(Bytes::kib(1744)), Some(Bytes::kib(112)))
+        );
         assert_eq!((status.threads, status.swap), (Some(4), None));
     }
 

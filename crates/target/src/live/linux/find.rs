@@ -40,7 +40,8 @@ fn named(proc_dir: &ProcDir, word: &str) -> Result<Vec<(ProcessId, String)>> {
         if stat.state != ProcessState::Alive {
             continue;
         }
-        let command = proc_dir.read(pid, File::Cmdline, &mut text).map(|()| text.as_slice()).unwrap_or_default();
+        let command =
+            proc_dir.read(pid, File::Cmdline, &mut text).map(|()| text.as_slice()).unwrap_or_default();
         let program = command.split(|&byte| byte == 0).next().unwrap_or_default();
         let file = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         if stat.name == word || file == word.as_bytes() {
@@ -51,8 +52,11 @@ fn named(proc_dir: &ProcDir, word: &str) -> Result<Vec<(ProcessId, String)>> {
 }
 
 fn ambiguous(word: &str, candidates: &[(ProcessId, String)]) -> Error {
-    let mut list: Vec<String> =
-        candidates.iter().take(LISTED).map(|(pid, command)| format!("{pid}  {}", command.trim_end())).collect();
+    let mut list: Vec<String> = candidates
+        .iter()
+        .take(LISTED)
+        .map(|(pid, command)| format!("{pid}  {}", command.trim_end()))
+        .collect();
     if candidates.len() > LISTED {
         list.push(format!("and {} more", candidates.len() - LISTED));
     }
@@ -76,7 +80,8 @@ fn kind_of_file(path: &Path) -> Option<&'static str> {
         return Some("a directory");
     }
     let mut magic = [0; 4];
-    let known = metadata.is_file() && fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok();
+    let known =
+        metadata.is_file() && fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok();
     Some(match &magic {
         b"\x7fELF" if known => "an ELF file",
         b"MDMP" if known => "a minidump",

@@ -27,7 +27,8 @@ fn resource_limits(proc_dir: &ProcDir, pid: ProcessId, memory: &mut Vec<Limit>, 
         Err(error) => return gaps.push(Gap::new("resource limits", error.to_string())),
     };
     let limits = limits::parse(&text);
-    let status = proc_dir.read_path(&format!("{pid}/status")).map(|text| status::parse(&text)).unwrap_or_default();
+    let status =
+        proc_dir.read_path(&format!("{pid}/status")).map(|text| status::parse(&text)).unwrap_or_default();
     let bounds = [
         (LimitKind::AddressSpace, limits.address_space, status.vss, "RLIMIT_AS"),
         (LimitKind::Data, limits.data, status.data, "RLIMIT_DATA"),

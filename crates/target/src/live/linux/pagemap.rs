@@ -24,6 +24,9 @@ const STEP: usize = 512;
 /// The shortest pause between steps: shorter ones do not let anyone in.
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// Above stands the kernel.
+const USER_END: Address = Address(1 << 63);
+
 /// The page table of a process.
 pub(super) struct Pagemap {
     file: File,
@@ -55,6 +58,10 @@ impl Pagemap {
         let mut runs = Vec::new();
         let mut first = 0;
         while first < regions.len() {
+            if regions[first].range.end > USER_END {
+                // The vsyscall page is listed, but stands in the kernel's half: there is no page table to ask.
+                break;
+            }
             // One scan covers neighbours, holes included: a call a region would double the cost of many small ones.
             let last = cluster_end(regions, first);
             let range = Range { start: regions[first].range.start, end: regions[last - 1].range.end };
@@ -167,7 +174,10 @@ fn cluster_end(regions: &[Region], first: usize) -> usize {
     let mut last = first + 1;
     while let Some(next) = regions.get(last) {
         let hole = next.range.start.0.saturating_sub(regions[last - 1].range.end.0);
-        if hole > Bytes::gib(1).0 || next.state() == State::Reserved && next.size() > Bytes::gib(1) {
+        if next.range.end > USER_END
+            || hole > Bytes::gib(1).0
+            || next.state() == State::Reserved && next.size() > Bytes::gib(1)
+        {
             break;
         }
         last += 1;
@@ -234,7 +244,15 @@ struct Shares<'a> {
 
 impl<'a> Shares<'a> {
     fn new(counts: Option<&'a File>) -> Shares<'a> {
-        Shares { counts, unique: 0, divided: 0, unknown: false, window: [0; 512], window_start: 0, window_length: 0 }
+        Shares {
+            counts,
+            unique: 0,
+            divided: 0,
+            unknown: false,
+            window: [0; 512],
+            window_start: 0,
+            window_length: 0,
+        }
     }
 
     fn begin(&mut self) {
@@ -337,7 +355,8 @@ impl ScanRequest {
 }
 
 /// `_IOWR('f', 16, struct pm_scan_arg)`.
-const PAGEMAP_SCAN: libc::Ioctl = ((3_u64 << 30) | ((size_of::<ScanRequest>() as u64) << 16) | 0x6610) as libc::Ioctl;
+const PAGEMAP_SCAN: libc::Ioctl =
+    ((3_u64 << 30) | ((size_of::<ScanRequest>() as u64) << 16) | 0x6610) as libc::Ioctl;
 
 #[allow(unsafe_code)]
 fn scan(file: &File, request: &mut ScanRequest) -> io::Result<usize> {

@@ -55,7 +55,8 @@ impl ProcDir {
     }
 
     fn numbers(&self, path: &CStr) -> io::Result<Vec<u32>> {
-        let directory = openat(&self.root, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let directory =
+            openat(&self.root, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let mut numbers = Vec::new();
         for entry in Dir::read_from(directory)? {
             if let Some(number) = entry?.file_name().to_str().ok().and_then(|name| name.parse().ok()) {

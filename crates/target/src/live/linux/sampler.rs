@@ -11,16 +11,16 @@ pub struct Sampler {
     process: Process,
     text: Vec<u8>,
     threads: Vec<Thread>,
-    pagemap: Option<Pagemap>,
+    pagemap: Result<Pagemap>,
 }
 
 /// What one reading gave.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reading {
     /// Totals; `by_usage` is still to be judged from the regions.
     pub sample: Sample,
-    /// The regions with `Rss` and `Swap`; empty when they may not be read.
-    pub regions: Vec<Region>,
+    /// The regions with `Rss` and `Swap`, or why they could not be read.
+    pub regions: Result<Vec<Region>>,
     /// The threads, as of the last time their number changed.
     pub threads: Vec<Thread>,
 }
@@ -32,22 +32,14 @@ impl Sampler {
     /// When it does not exist or has no memory.
     pub fn new(proc_dir: ProcDir, pid: ProcessId) -> Result<Sampler> {
         let process = identify(&proc_dir, pid)?.process;
-        let pagemap = Pagemap::open(&proc_dir, pid).ok();
+        let pagemap = Pagemap::open(&proc_dir, pid)
+            .map_err(|error| explain(Error::reading(format!("/proc/{pid}/pagemap"), error), &process));
         Ok(Sampler { proc_dir, process, text: Vec::new(), threads: Vec::new(), pagemap })
     }
 
     /// Who is watched.
     pub fn process(&self) -> &Process {
         &self.process
-    }
-
-    /// Why regions cannot be read, if they cannot.
-    ///
-    /// # Errors
-    /// The reason, with what helps.
-    pub fn check_regions(&self) -> Result<()> {
-        let mut regions = Vec::new();
-        read_maps(&self.proc_dir, self.process.pid, &mut regions).map_err(|error| explain(error, &self.process))
     }
 
     /// Reads the process now; `None` when it has ended, or its number belongs to another by now.
@@ -58,12 +50,17 @@ impl Sampler {
         match self.totals() {
             Ok(Some(sample)) => {
                 let regions = self.regions();
-                let sample = Sample { maps: (!regions.is_empty()).then_some(regions.len() as u64), ..sample };
+                let maps = regions.as_ref().ok().map(|regions| regions.len() as u64);
+                let sample = Sample { maps, ..sample };
                 self.follow_threads(&sample);
                 Ok(Some(Reading { sample, regions, threads: self.threads.clone() }))
             }
             Ok(None) => Ok(None),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended | ErrorKind::NoMemory) => Ok(None),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended | ErrorKind::NoMemory) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -94,14 +91,17 @@ impl Sampler {
         }))
     }
 
-    fn regions(&mut self) -> Vec<Region> {
+    fn regions(&mut self) -> Result<Vec<Region>> {
+        let pid = self.process.pid;
         let mut regions = Vec::new();
-        let read = read_maps(&self.proc_dir, self.process.pid, &mut regions).is_ok();
-        let Some(pagemap) = self.pagemap.as_mut().filter(|_| read) else { return Vec::new() };
-        match pagemap.fill_resident(&mut regions) {
-            Ok(()) => regions,
-            Err(_) => Vec::new(),
-        }
+        read_maps(&self.proc_dir, pid, &mut regions).map_err(|error| explain(error, &self.process))?;
+        let pagemap = match &mut self.pagemap {
+            Ok(pagemap) => pagemap,
+            Err(error) => return Err(error.again()),
+        };
+        let failed = |error| explain(Error::reading(format!("/proc/{pid}/pagemap"), error), &self.process);
+        pagemap.fill_resident(&mut regions).map_err(failed)?;
+        Ok(regions)
     }
 
     fn follow_threads(&mut self, sample: &Sample) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
 use residue_model::{
-    Address, AddressSpace, Counter, Counters, Gap, Process, ProcessId, ProcessState, Region, SharedSegment, Snapshot,
-    Source, SystemMemory,
+    Address, AddressSpace, Counter, Counters, Gap, Process, ProcessId, ProcessState, Region, SharedSegment,
+    Snapshot, Source, SystemMemory,
 };
 
 use super::pagemap::{Pagemap, page_counts};
@@ -22,7 +22,11 @@ pub fn snapshot(proc_dir: &ProcDir, pid: ProcessId, care: Care) -> Result<Snapsh
     let mut snapshot = Snapshot { system: system(proc_dir), ..Snapshot::default() };
     snapshot.gaps.extend(foreign_namespaces(proc_dir, pid));
     let gentle = care.applies(draft.process.footprint.rss);
-    let read = if gentle { read_gently(proc_dir, pid, &mut snapshot) } else { read_smaps(proc_dir, pid, &mut snapshot) };
+    let read = if gentle {
+        read_gently(proc_dir, pid, &mut snapshot)
+    } else {
+        read_smaps(proc_dir, pid, &mut snapshot)
+    };
     read.map_err(|error| explain(error, &draft.process))?;
     if snapshot.regions.is_empty() {
         return Err(Error::new(ErrorKind::Ended, format!("process {pid} ended while it was read")));
@@ -54,12 +58,18 @@ pub(super) fn identify(proc_dir: &ProcDir, pid: ProcessId) -> Result<Draft> {
         ProcessState::Alive => {}
         ProcessState::Zombie => {
             let parent = stat::parse(&text)?.parent;
-            return Err(Error::new(ErrorKind::NoMemory, format!("process {pid} ({name}) has ended: it is a zombie"))
-                .help(format!("its memory is gone; it stays listed until its parent {parent} waits for it")));
+            return Err(Error::new(
+                ErrorKind::NoMemory,
+                format!("process {pid} ({name}) has ended: it is a zombie"),
+            )
+            .help(format!("its memory is gone; it stays listed until its parent {parent} waits for it")));
         }
         ProcessState::Kernel => {
-            return Err(Error::new(ErrorKind::NoMemory, format!("process {pid} ({name}) is a kernel thread"))
-                .help("it has no memory of its own; kernel memory is in: residue ps --by system"));
+            return Err(Error::new(
+                ErrorKind::NoMemory,
+                format!("process {pid} ({name}) is a kernel thread"),
+            )
+            .help("it has no memory of its own; kernel memory is in: residue ps --by system"));
         }
     }
     for file in [File::Statm, File::Status, File::Cmdline, File::OomScore] {
@@ -80,12 +90,16 @@ pub(super) fn system(proc_dir: &ProcDir) -> SystemMemory {
 }
 
 fn read_smaps(proc_dir: &ProcDir, pid: ProcessId, snapshot: &mut Snapshot) -> Result<()> {
-    let file = proc_dir.open_file(pid, File::Smaps).map_err(|error| Error::reading(format!("/proc/{pid}/smaps"), error))?;
+    let file = proc_dir
+        .open_file(pid, File::Smaps)
+        .map_err(|error| Error::reading(format!("/proc/{pid}/smaps"), error))?;
     let unknown = smaps::read(file, &mut snapshot.regions)?;
     snapshot.source = Source::Smaps;
     if !unknown.is_empty() {
         let what = format!("smaps fields {}", unknown.join(", "));
-        snapshot.gaps.push(Gap::new(what, "this kernel prints them, this version of Residue does not know them"));
+        snapshot
+            .gaps
+            .push(Gap::new(what, "this kernel prints them, this version of Residue does not know them"));
     }
     Ok(())
 }
@@ -98,14 +112,20 @@ fn read_gently(proc_dir: &ProcDir, pid: ProcessId, snapshot: &mut Snapshot) -> R
     let counts = page_counts(proc_dir);
     pagemap.fill_shares(&mut snapshot.regions, counts.as_ref()).map_err(failed)?;
     snapshot.source = Source::Pagemap;
-    let missing = if counts.is_none() { "pss, dirty, lazily freed and huge pages" } else { "dirty, lazily freed and huge pages" };
+    let missing = if counts.is_none() {
+        "pss, dirty, lazily freed and huge pages"
+    } else {
+        "dirty, lazily freed and huge pages"
+    };
     let why = "read in small steps so that the process does not wait; --exact reads smaps instead";
     snapshot.gaps.push(Gap::new(missing, why));
     Ok(())
 }
 
 pub(super) fn read_maps(proc_dir: &ProcDir, pid: ProcessId, regions: &mut Vec<Region>) -> Result<()> {
-    let file = proc_dir.open_file(pid, File::Maps).map_err(|error| Error::reading(format!("/proc/{pid}/maps"), error))?;
+    let file = proc_dir
+        .open_file(pid, File::Maps)
+        .map_err(|error| Error::reading(format!("/proc/{pid}/maps"), error))?;
     maps::read(file, regions)
 }
 
@@ -126,9 +146,14 @@ pub(super) fn explain(error: Error, process: &Process) -> Error {
     match error.kind() {
         ErrorKind::PermissionDenied => {
             let owner = process.user.clone().unwrap_or_else(|| process.uid.unwrap_or_default().to_string());
-            error.of(format!("cannot read the memory of process {pid} ({name})")).help(format!(
-                "it runs as {owner}. Run as root, or: sudo setcap cap_sys_ptrace,cap_dac_read_search+ep $(command -v residue)"
-            ))
+            let help = if rustix::process::geteuid().is_root() {
+                "not even root may: a security module or another user namespace protects it".to_owned()
+            } else {
+                format!(
+                    "it runs as {owner}. Run as root, or: sudo setcap cap_sys_ptrace+ep $(command -v residue)"
+                )
+            };
+            error.of(format!("cannot read the memory of process {pid} ({name})")).help(help)
         }
         ErrorKind::NotFound | ErrorKind::Ended => {
             error.of(format!("process {pid} ({name}) ended while it was read")).into_kind(ErrorKind::Ended)
@@ -170,7 +195,10 @@ fn foreign_namespaces(proc_dir: &ProcDir, pid: ProcessId) -> Option<Gap> {
         return None;
     }
     let what = format!("what process {pid} sees through its own {} namespace", foreign.join(", "));
-    Some(Gap::new(what, "paths and numbers are as the process's own namespaces or this reader's /proc give them"))
+    Some(Gap::new(
+        what,
+        "paths and numbers are as the process's own namespaces or this reader's /proc give them",
+    ))
 }
 
 /// `vm.mmap_min_addr`: nothing is mapped below.

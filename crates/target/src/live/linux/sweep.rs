@@ -178,14 +178,23 @@ impl<'a> Sweep<'a> {
         let Sweep { listed, vanished, denied, .. } = self;
         let mut gap = |what: String, why: &str| self.census.gaps.push(Gap::new(what, why));
         if denied > 0 {
-            gap(format!("{denied} of {listed} processes not readable: pss, uss and swap_pss"), "permission denied: run as root");
+            let why = if rustix::process::geteuid().is_root() {
+                "permission denied even to root: a security module or another user namespace protects them"
+            } else {
+                "permission denied: run as root"
+            };
+            gap(format!("{denied} of {listed} processes not readable: pss, uss and swap_pss"), why);
         }
         if vanished > 0 {
             gap(format!("{vanished} processes"), "they ended while they were read");
         }
         if !self.gentle.is_empty() {
             let shown = self.gentle.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-            let more = if self.gentle.len() > 3 { format!(" and {} more", self.gentle.len() - 3) } else { String::new() };
+            let more = if self.gentle.len() > 3 {
+                format!(" and {} more", self.gentle.len() - 3)
+            } else {
+                String::new()
+            };
             gap(
                 format!("swap_pss of {shown}{more}"),
                 "large: read in small steps so that they do not wait, and pss only as root; --exact reads them whole",
@@ -230,7 +239,11 @@ fn hidden(proc_dir: &ProcDir) -> Option<Gap> {
 ///
 /// # Errors
 /// When `/proc` cannot be read or the archive not written.
-pub fn save<W: Write>(proc_dir: &ProcDir, archive: &mut Archive<W>, mut progress: impl FnMut(usize, usize)) -> Result<()> {
+pub fn save<W: Write>(
+    proc_dir: &ProcDir,
+    archive: &mut Archive<W>,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<()> {
     let mut text = Vec::new();
     let mut users = Users::default();
     for path in ["version", "meminfo", "iomem", "uptime"] {

@@ -50,7 +50,10 @@ mod tests {
 
     #[test]
     fn a_blocked_thread_tells_its_stack_pointer_and_a_running_one_does_not() {
-        assert_eq!(stack_pointer(b"0 0x3 0x7f 0x400 0x0 0x0 0x0 0x7ffe1000 0x7f35\n"), Some(Address(0x7ffe_1000)));
+        assert_eq!(
+            stack_pointer(b"0 0x3 0x7f 0x400 0x0 0x0 0x0 0x7ffe1000 0x7f35\n"),
+            Some(Address(0x7ffe_1000))
+        );
         assert_eq!(stack_pointer(b"-1 0x7ffe2000 0x7f35\n"), Some(Address(0x7ffe_2000)));
         assert_eq!(stack_pointer(b"running\n"), None);
         assert_eq!(stack_pointer(b""), None);
