@@ -134,8 +134,8 @@ fn plus(sum: Option<Bytes>, more: Option<Bytes>) -> Option<Bytes> {
 fn usage_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<UsageChange> {
     let (before, after) = (sums(earlier), sums(later));
     // A usage that one map lacks is known to be nothing there, if the map knows resident sizes at all.
-    let knows = |regions: &[DiffRegion]| regions.iter().any(|region| region.rss.is_some());
-    let known = knows(earlier) && knows(later);
+    let has_rss = |regions: &[DiffRegion]| regions.iter().any(|region| region.rss.is_some());
+    let known = has_rss(earlier) && has_rss(later);
     let change = |usage: Usage| {
         let none = Sum::default();
         let (a, b) = (before.get(&usage).unwrap_or(&none), after.get(&usage).unwrap_or(&none));

@@ -128,7 +128,7 @@ fn exhausted(map: &Map) -> Option<Finding> {
     let share = map.free.total.share_of(space);
     let severity = if share < 0.1 { Severity::Critical } else { Severity::Warning };
     let is_short = map.snapshot.space.bits == 32 && share < 0.25;
-    is_short.then(|| Finding { severity, evidence: Evidence::Exhausted { free: map.free.total, space } })
+    is_short.then_some(Finding { severity, evidence: Evidence::Exhausted { free: map.free.total, space } })
 }
 
 fn region_count(map: &Map) -> Option<Finding> {

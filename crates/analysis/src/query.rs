@@ -173,7 +173,7 @@ impl RegionOrder {
             RegionOrder::Address => regions.sort_by_key(start),
             RegionOrder::Size => regions.sort_by_key(|region| (Reverse(region.size()), start(region))),
             RegionOrder::Counter(Counter::Uss) => {
-                regions.sort_by_key(|region| (Reverse(region.counters.uss()), start(region)))
+                regions.sort_by_key(|region| (Reverse(region.counters.uss()), start(region)));
             }
             RegionOrder::Counter(counter) => {
                 regions.sort_by_key(|region| (Reverse(region.counters.get(counter)), start(region)));

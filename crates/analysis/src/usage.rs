@@ -16,9 +16,9 @@ pub fn classify(regions: &mut [Region], threads: &[Thread], bits: u8) {
             None => plain(region),
         };
         region.allocation_base = module_base.of(region, &modules);
-        if before.last().is_some_and(|data| is_bss(data, region)) {
+        if let Some(data) = before.last().filter(|data| is_bss(data, region)) {
             region.usage = Usage::Bss;
-            region.allocation_base = before.last().expect("just looked at").allocation_base;
+            region.allocation_base = data.allocation_base;
         }
     }
     mark_arenas(regions, bits);

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar on stderr, on a terminal only, for what takes longer than a second.
 pub(crate) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     started: Instant,
     shown: bool,
 }
@@ -17,7 +17,7 @@ impl Bar {
     pub(crate) fn new(length: u64, template: &str) -> Bar {
         let style = ProgressStyle::with_template(template).expect("the templates are constants");
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden()).with_style(style);
-        Bar { bar, started: Instant::now(), shown: false }
+        Bar { drawn: bar, started: Instant::now(), shown: false }
     }
 
     /// A bar that is worth showing at once.
@@ -31,24 +31,24 @@ impl Bar {
         if !self.shown && self.started.elapsed() >= PATIENCE {
             self.show();
         }
-        self.bar.set_position(done);
+        self.drawn.set_position(done);
     }
 
     /// The number of steps turned out to be another.
     pub(crate) fn set_length(&mut self, length: u64) {
-        self.bar.set_length(length);
+        self.drawn.set_length(length);
     }
 
     fn show(&mut self) {
         self.shown = true;
         if io::stderr().is_terminal() {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.drawn.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }

@@ -133,7 +133,7 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
         return cheap.into_iter().chain([sums]).fold(Files::default(), Files::with);
     }
     let columns = query.columns.iter().chain([&query.order.column]);
-    let mut files = columns.flat_map(|&column| files_of(column)).fold(Files::default(), Files::with);
+    let mut files = columns.filter_map(|&column| files_of(column)).fold(Files::default(), Files::with);
     if filter.names_processes() {
         files = files.with(File::Cmdline);
     }
@@ -149,15 +149,17 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
 /// `stat` is read in any case: it tells processes from kernel threads, and the virtual size and faults with that.
 fn files_of(column: Column) -> Option<File> {
     match column {
-        Column::User | Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr => {
-            Some(File::Status)
-        }
-        Column::Rss | Column::Swap => Some(File::Status),
+        Column::User
+        | Column::Rss
+        | Column::Swap
+        | Column::Anon
+        | Column::File
+        | Column::Shmem
+        | Column::ResMinusShr => Some(File::Status),
         Column::Command => Some(File::Cmdline),
         Column::Pss | Column::Uss | Column::SwapPss | Column::AveragePss => Some(File::Rollup),
         Column::Maps => Some(File::Maps),
         Column::OomScore => Some(File::OomScore),
-        Column::Pid | Column::Name | Column::Mapping | Column::Processes | Column::Vss => None,
-        Column::Majflt | Column::Minflt | Column::Threads => None,
+        _ => None,
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn sample(
             }
             match sampler.read()? {
                 Some(reading) => {
-                    series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps))
+                    series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps));
                 }
                 None => series.ended = true,
             }

@@ -123,7 +123,7 @@ pub fn replay<R: Read>(
     let whole = files.contains(File::Rollup)
         && roll.drafts.values().all(|draft| draft.process.footprint.pss.is_some());
     if files.contains(File::Smaps) || files.contains(File::Maps) || !whole {
-        each_file(open().map_err(reading)?, |path, _, entry| roll.regions(path, files, visitor, entry))?;
+        each_file(open().map_err(reading)?, |path, _, entry| roll.regions(&path, files, visitor, entry))?;
     }
     roll.finish(listed)
 }
@@ -167,12 +167,12 @@ impl Roll {
 
     fn regions(
         &mut self,
-        path: Path,
+        path: &Path,
         files: Files,
         visitor: &mut Visitor<'_>,
         entry: &mut dyn Read,
     ) -> Result<()> {
-        let Path::Process(pid, Some(File::Smaps)) = path else { return Ok(()) };
+        let &Path::Process(pid, Some(File::Smaps)) = path else { return Ok(()) };
         let Some(draft) = self.drafts.get_mut(&pid) else { return Ok(()) };
         let mut sum = Sum::default();
         let mut regions = 0;

@@ -152,6 +152,11 @@ impl Column {
         matches!(self, Column::User | Column::Name | Column::Command | Column::Mapping)
     }
 
+    /// Whether it holds sizes that can be summed.
+    pub fn is_size(self) -> bool {
+        self.of_footprint(&Footprint::nothing()) != Value::Unknown
+    }
+
     /// What it says of a process.
     pub fn of_process(self, process: &Process) -> Value<'_> {
         match self {

@@ -77,14 +77,11 @@ impl Mappings {
     /// Adds a region. All regions of one process come in a row.
     pub fn add(&mut self, pid: ProcessId, name: &[u8], size: Bytes, counters: &Counters) {
         let name = label(name);
-        let place = match self.places.get(name) {
-            Some(&place) => place,
-            None => {
-                self.sums.push(Sum::default());
-                self.places.insert(name.into(), self.sums.len() - 1);
-                self.sums.len() - 1
-            }
-        };
+        let place = self.places.get(name).copied().unwrap_or_else(|| {
+            self.sums.push(Sum::default());
+            self.places.insert(name.into(), self.sums.len() - 1);
+            self.sums.len() - 1
+        });
         let sum = &mut self.sums[place];
         sum.processes += u64::from(sum.last != Some(pid));
         sum.last = Some(pid);

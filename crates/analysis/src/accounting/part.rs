@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use residue_model::{Bytes, Process};
 
 use super::{Column, Rows, Table, Value};
@@ -18,7 +20,7 @@ pub fn parts(table: &Table, column: Column, count: usize) -> Vec<(String, Bytes)
             .collect(),
     };
     parts.retain(|part| part.1 > Bytes::ZERO);
-    parts.sort_by(|a, b| b.1.cmp(&a.1));
+    parts.sort_by_key(|part| Reverse(part.1));
     let rest: Bytes = parts.iter().skip(count).map(|part| part.1).sum();
     let others = parts.len().saturating_sub(count);
     parts.truncate(count);

@@ -1,7 +1,6 @@
 use std::path::Path;
 
-use residue::analysis::accounting::{Column, Order, ProcessFilter, Table, Value, View, parts};
-use residue::model::Footprint;
+use residue::analysis::accounting::{Column, Order, ProcessFilter, Table, View, parts};
 use residue::report::chart::{self, Format, Shape};
 use residue::report::{json, terminal};
 use residue::{Origin, Query, Request, areas, save, table};
@@ -89,11 +88,10 @@ fn query(args: &PsArgs, view: View, everything: bool) -> Result<Query, Trouble> 
 
 /// By PSS where it is shown, else by the first size that is: nothing is read just to sort by it.
 fn default_order(columns: &[Column]) -> Column {
-    let is_size = |column: &&Column| !matches!(column.of_footprint(&Footprint::nothing()), Value::Unknown);
     if columns.contains(&Column::Pss) {
         return Column::Pss;
     }
-    columns.iter().find(is_size).or(columns.first()).copied().unwrap_or(Column::Pss)
+    columns.iter().find(|column| column.is_size()).or(columns.first()).copied().unwrap_or(Column::Pss)
 }
 
 fn sizes(args: &PsArgs) -> terminal::Sizes {
@@ -111,8 +109,7 @@ fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Re
         (None, Some(file)) => (Shape::Pie, file),
         (None, None) => return Ok(false),
     };
-    let is_size = !matches!(query.order.column.of_footprint(&Footprint::nothing()), Value::Unknown);
-    let column = if is_size { query.order.column } else { Column::Pss };
+    let column = if query.order.column.is_size() { query.order.column } else { Column::Pss };
     let parts = parts(answer, column, args.top.unwrap_or(DRAWN));
     match file {
         Some(path) => {

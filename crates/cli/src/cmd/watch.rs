@@ -26,10 +26,10 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<Exit, Trouble
         if output.json || failure.is_some() {
             return;
         }
-        let header = if headed { Ok(()) } else { lines[index].header(&mut output.out) };
+        let heading = if headed { Ok(()) } else { lines[index].header(&mut output.out) };
         headed = true;
         // Lines come as they are read, also into a pipe.
-        let written = header
+        let written = heading
             .and_then(|()| lines[index].sample(&mut output.out, sample))
             .and_then(|()| Ok(output.out.flush()?));
         if let Err(error) = written {

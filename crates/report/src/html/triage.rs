@@ -122,7 +122,8 @@ struct Data {
 #[derive(Serialize)]
 struct Lines {
     time: Vec<f64>,
-    lines: Vec<Line>,
+    #[serde(rename = "lines")]
+    parts: Vec<Line>,
     warmup_end: f64,
     trend: Option<Trend>,
 }
@@ -147,7 +148,7 @@ impl Data {
                 series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();
             Line { label, values, primary }
         };
-        let lines = vec![
+        let parts = vec![
             line("private anonymous + swap", true, &|sample| sample.footprint.private()),
             line("RSS", false, &|sample| sample.footprint.rss),
             line("shared memory", false, &|sample| sample.footprint.shmem),
@@ -167,7 +168,7 @@ impl Data {
         Data {
             series: Lines {
                 time: series.samples.iter().map(|sample| sample.seconds).collect(),
-                lines,
+                parts,
                 warmup_end: verdict.warmup_seconds,
                 trend: verdict.line.map(|[from, to]| Trend { from, to }),
             },

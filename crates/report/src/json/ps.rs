@@ -10,7 +10,8 @@ use crate::Result;
 #[derive(Serialize)]
 struct Processes<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    processes: Option<Vec<ProcessRow<'a>>>,
+    #[serde(rename = "processes")]
+    rows: Option<Vec<ProcessRow<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<Vec<GroupRow<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +62,7 @@ pub fn processes(out: &mut impl Write, target: Target<'_>, table: &Table) -> Res
         Rows::Groups(_) => None,
     };
     let body = Processes {
-        processes: rows,
+        rows,
         users: groups(View::User),
         mappings: groups(View::Mapping),
         totals: (&table.total).into(),

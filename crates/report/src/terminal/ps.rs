@@ -71,15 +71,17 @@ pub fn processes(
         Value::Count(count) => count.to_string(),
         Value::Unknown => "-".into(),
     };
+    let cells = |value: &dyn Fn(Column) -> String| columns.iter().map(|&column| value(column)).collect();
     match &answer.rows {
         Rows::Processes(rows) => {
-            rows.iter().for_each(|row| {
-                table.row(columns.iter().map(|column| cell(column.of_process(row))).collect())
-            });
+            for row in rows {
+                table.row(cells(&|column| cell(column.of_process(row))));
+            }
         }
         Rows::Groups(rows) => {
-            rows.iter()
-                .for_each(|row| table.row(columns.iter().map(|column| cell(column.of_group(row))).collect()));
+            for row in rows {
+                table.row(cells(&|column| cell(column.of_group(row))));
+            }
         }
     }
     if totals {
@@ -98,23 +100,14 @@ pub fn processes(
     gaps(out, screen, &answer.gaps)
 }
 
+/// Sums where there are any; the word in the first column, if that has none.
 fn total_cell(answer: &Answer, column: Column, place: usize, cell: &impl Fn(Value<'_>) -> String) -> String {
-    match column {
-        _ if place == 0
-            && !matches!(column, Column::Processes)
-            && matches!(column.of_footprint(&answer.total.footprint), Value::Unknown) =>
-        {
-            "total".into()
-        }
-        Column::Processes => answer.total.processes.to_string(),
-        Column::Name
-        | Column::Command
-        | Column::User
-        | Column::Mapping
-        | Column::Pid
-        | Column::AveragePss => String::new(),
-        Column::Majflt | Column::Minflt | Column::Threads | Column::Maps | Column::OomScore => String::new(),
-        column => cell(column.of_footprint(&answer.total.footprint)),
+    match column.of_footprint(&answer.total.footprint) {
+        _ if column == Column::Processes => answer.total.processes.to_string(),
+        Value::Unknown if place == 0 => "total".into(),
+        Value::Unknown if column.is_size() => "-".into(),
+        Value::Unknown => String::new(),
+        sum => cell(sum),
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::io::Write;
 
 use residue_analysis::growth::Class;
@@ -32,7 +33,7 @@ impl WatchLines {
     pub fn header(&self, out: &mut impl Write) -> Result<()> {
         let cells =
             ["TIME", "PRIVATE+SWAP", "CHANGE", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"].map(String::from);
-        let line = self.fit(cells, "");
+        let line = self.fit(&cells, "");
         writeln!(out, "{}", self.screen.faint(line.trim_end()))?;
         Ok(())
     }
@@ -59,14 +60,14 @@ impl WatchLines {
             delta(&|sample| sample.footprint.shmem),
             faults.map_or_else(|| "-".into(), |faults| faults.to_string()),
         ];
-        let line = self.fit(cells, &sparkline(&self.private, SPARK));
+        let line = self.fit(&cells, &sparkline(&self.private, SPARK));
         writeln!(out, "{}", line.trim_end())?;
         self.last = Some(sample.clone());
         Ok(())
     }
 
     /// Columns from the left as long as they fit, then the sparkline if it still does.
-    fn fit(&self, cells: [String; 8], spark: &str) -> String {
+    fn fit(&self, cells: &[String; 8], spark: &str) -> String {
         let limit = self.screen.width.unwrap_or(usize::MAX);
         let mut line = self.name.as_ref().map(|name| format!("{name:<20.20} ")).unwrap_or_default();
         let mut used = line.chars().count();
@@ -74,7 +75,7 @@ impl WatchLines {
             if used + width > limit {
                 return line;
             }
-            line.push_str(&format!("{cell:>width$}"));
+            write!(line, "{cell:>width$}").expect("a string takes everything");
             used += width;
         }
         if used + 2 + SPARK <= limit {

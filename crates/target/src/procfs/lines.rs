@@ -30,7 +30,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// What the input fails with, and `InvalidData` for a line longer than the kernel can print.
-    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn advance(&mut self) -> io::Result<Option<&[u8]>> {
         let mut searched = self.start;
         let end = loop {
             if let Some(found) = memchr::memchr(b'\n', &self.buffer[searched..self.end]) {
@@ -94,7 +94,7 @@ mod tests {
     fn all(input: impl Read) -> Vec<Vec<u8>> {
         let mut lines = Lines::of(input);
         let mut found = Vec::new();
-        while let Some(line) = lines.next().expect("memory does not fail") {
+        while let Some(line) = lines.advance().expect("memory does not fail") {
             found.push(line.to_vec());
         }
         found
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn a_line_without_end_is_an_error_and_not_all_of_memory() {
         let mut lines = Lines::of(io::repeat(b'x'));
-        assert_eq!(lines.next().expect_err("endless").kind(), io::ErrorKind::InvalidData);
+        assert_eq!(lines.advance().expect_err("endless").kind(), io::ErrorKind::InvalidData);
     }
 }

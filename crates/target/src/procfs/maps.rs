@@ -56,7 +56,7 @@ pub fn read(input: impl Read, regions: &mut Vec<Region>) -> Result<()> {
     let mut lines = Lines::of(input);
     let mut names = Names::default();
     regions.clear();
-    while let Some(line) = lines.next().map_err(|error| Error::reading("maps", error))? {
+    while let Some(line) = lines.advance().map_err(|error| Error::reading("maps", error))? {
         let Some((header, name)) = parse(line) else {
             return Err(Error::syntax("maps", lines.number(), "not a region"));
         };

@@ -38,7 +38,7 @@ pub fn visit(input: impl Read, mut each: impl FnMut(&Record)) -> Result<Vec<Stri
     let mut layout = Layout::default();
     let mut record = Record::default();
     let mut started = false;
-    while let Some(line) = lines.next().map_err(|error| Error::reading("smaps", error))? {
+    while let Some(line) = lines.advance().map_err(|error| Error::reading("smaps", error))? {
         // Fields start with a capital letter, regions with an address in small letters.
         if !line.first().is_some_and(u8::is_ascii_uppercase) {
             let Some((header, name)) = maps::parse(line) else {
@@ -126,15 +126,12 @@ impl Layout {
 
     fn learn(&mut self, line: &[u8], record: &mut Record) -> Option<()> {
         let (key, value) = key_value(line)?;
-        let meaning = match Counter::from_key(key) {
-            Some(counter) => {
-                record.counters.set(counter, Bytes::kib(decimal(value)?));
-                Meaning::Counter(counter)
-            }
-            None => {
-                self.other(key, value, record);
-                Meaning::Other
-            }
+        let meaning = if let Some(counter) = Counter::from_key(key) {
+            record.counters.set(counter, Bytes::kib(decimal(value)?));
+            Meaning::Counter(counter)
+        } else {
+            self.other(key, value, record);
+            Meaning::Other
         };
         if key == b"VmFlags" {
             return Some(());

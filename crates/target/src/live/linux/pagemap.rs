@@ -292,7 +292,7 @@ impl<'a> Shares<'a> {
 
     fn proportional(&self, page_size_bytes: u64) -> Option<Bytes> {
         let known = self.counts.is_some() && !self.unknown;
-        known.then(|| Bytes(self.unique * page_size_bytes + (self.divided * page_size_bytes >> 12)))
+        known.then(|| Bytes(self.unique * page_size_bytes + ((self.divided * page_size_bytes) >> 12)))
     }
 }
 

@@ -31,7 +31,7 @@ impl ProcDir {
         let root = open_directory(Path::new("/proc")).map_err(|error| Error::reading("/proc", error))?;
         let kind = rustix::fs::fstatfs(&root).map_err(|error| Error::reading("/proc", error.into()))?;
         let proc_dir = ProcDir { root };
-        if i64::from(kind.f_type) != PROC_MAGIC || fs::read_link("/proc/self").is_err() {
+        if kind.f_type != PROC_MAGIC || fs::read_link("/proc/self").is_err() {
             return Err(Error::new(ErrorKind::Unsupported, "/proc is not the one of this pid namespace")
                 .help("mount it: mount -t proc proc /proc"));
         }

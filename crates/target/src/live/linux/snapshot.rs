@@ -132,7 +132,9 @@ pub(super) fn read_maps(proc_dir: &ProcDir, pid: ProcessId, regions: &mut Vec<Re
 /// The sum over all regions, as `smaps_rollup` would give it.
 pub(super) fn total(regions: &[Region]) -> Counters {
     let mut sum = Counters::default();
-    regions.iter().for_each(|region| sum.add(&region.counters));
+    for region in regions {
+        sum.add(&region.counters);
+    }
     // A sum is only as complete as its parts.
     if regions.iter().any(|region| region.counters.get(Counter::Pss).is_none()) {
         sum.forget(Counter::Pss);
