@@ -67,9 +67,8 @@ fn plain(region: &Region) -> Usage {
 
 /// Transparent huge pages keep the small page size here; only the reserved pool shows another.
 fn is_hugetlb(region: &Region) -> bool {
-    region.name().starts_with("/anon_hugepage")
-        || region.flags.as_deref().is_some_and(|flags| flags.split(' ').any(|flag| flag == "ht"))
-        || region.counters.get(Counter::KernelPageSize).is_some_and(|size| size >= Bytes::mib(1))
+    let page = region.counters.get(Counter::KernelPageSize);
+    region.name().starts_with("/anon_hugepage") || page.is_some_and(|size| size >= Bytes::mib(1))
 }
 
 fn anonymous(region: &Region) -> Usage {

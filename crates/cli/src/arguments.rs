@@ -208,7 +208,7 @@ pub(crate) struct PsArgs {
     #[arg(long, short = 'r')]
     pub(crate) reverse: bool,
 
-    /// Only rows that match: process=REGEX, user=REGEX, mapping=REGEX; may be given again
+    /// Only rows that match: pid=N, process=REGEX, user=REGEX, mapping=REGEX; may be given again
     #[arg(long, short = 'f', value_name = "CONDITION")]
     pub(crate) filter: Vec<String>,
 

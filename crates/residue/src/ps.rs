@@ -113,6 +113,10 @@ fn census(
     let select = |process: &Process| request.filter.accepts(process);
     match &request.origin {
         Origin::Live => {
+            // Our own command line holds the pattern: who looks for nginx does not mean the one who looks.
+            let myself = std::process::id();
+            let by_name = request.filter.names_processes();
+            let select = |process: &Process| select(process) && !(by_name && process.pid.0 == myself);
             let selection = Selection { files, select: &select, care: request.care };
             Ok(sweep(&ProcDir::open()?, &selection, visitor)?)
         }
@@ -143,6 +147,11 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
     if query.view == View::Mapping || filter.is_by_mapping() {
         files = files.with(File::Smaps);
     }
+    // Where regions are summed anyway, the sum holds these two.
+    let sizes = |column: &Column| matches!(column, Column::Rss | Column::Swap);
+    if query.columns.iter().any(sizes) && !files.contains(File::Rollup) && !files.contains(File::Smaps) {
+        files = files.with(File::Status);
+    }
     files
 }
 
@@ -150,8 +159,6 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
 fn files_of(column: Column) -> Option<File> {
     match column {
         Column::User
-        | Column::Rss
-        | Column::Swap
         | Column::Anon
         | Column::File
         | Column::Shmem

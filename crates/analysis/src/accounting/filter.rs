@@ -1,18 +1,21 @@
 use regex::{Regex, bytes};
-use residue_model::Process;
+use residue_model::{Process, ProcessId};
 
 use crate::{Error, Result};
 
 /// Which processes, and which of their mappings, count.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessFilter {
+    /// One of these, if there are any.
+    pids: Vec<ProcessId>,
     processes: Vec<Regex>,
     users: Vec<Regex>,
     mappings: Vec<bytes::Regex>,
 }
 
 impl ProcessFilter {
-    /// Reads conditions like `process=nginx`, `user=^www`, `mapping=libc`; a bare pattern is one for processes. All hold.
+    /// Reads conditions like `pid=42`, `process=nginx`, `user=^www`, `mapping=libc`; a bare pattern is one for processes.
+    /// All hold, but one pid of several is enough.
     ///
     /// # Errors
     /// A pattern that is none.
@@ -25,6 +28,7 @@ impl ProcessFilter {
                     filter.mappings.push(bytes::Regex::new(pattern).map_err(|error| bad(pattern, &error))?);
                 }
                 Some(("process", pattern)) => filter.processes.push(compile(pattern)?),
+                Some(("pid", number)) => filter.pids.push(pid(number)?),
                 _ => filter.processes.push(compile(condition)?),
             }
         }
@@ -34,7 +38,8 @@ impl ProcessFilter {
     /// Whether a process counts, by pid, name, command line and user.
     pub fn accepts(&self, process: &Process) -> bool {
         let uid = || process.uid.map(|uid| uid.to_string()).unwrap_or_default();
-        self.processes.iter().all(|pattern| is_called(process, pattern))
+        (self.pids.is_empty() || self.pids.contains(&process.pid))
+            && self.processes.iter().all(|pattern| is_called(process, pattern))
             && self.users.iter().all(|pattern| pattern.is_match(process.user.as_deref().unwrap_or(&uid())))
     }
 
@@ -60,9 +65,13 @@ impl ProcessFilter {
 }
 
 fn is_called(process: &Process, pattern: &Regex) -> bool {
-    pattern.as_str() == process.pid.to_string()
-        || pattern.is_match(&process.name)
+    pattern.is_match(&process.name)
         || process.command.as_deref().is_some_and(|command| pattern.is_match(command))
+}
+
+fn pid(number: &str) -> Result<ProcessId> {
+    let wrong = |_| Error::new(format!("`{number}` is no pid"), "write pid=1234; for names: process=REGEX");
+    number.parse().map(ProcessId).map_err(wrong)
 }
 
 fn compile(pattern: &str) -> Result<Regex> {
@@ -75,8 +84,6 @@ fn bad(pattern: &str, error: &regex::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use residue_model::ProcessId;
-
     use super::*;
 
     fn filter(conditions: &[&str]) -> ProcessFilter {
@@ -94,7 +101,7 @@ mod tests {
             ..Process::default()
         };
         assert!(filter(&["worker", "user=^www"]).accepts(&process));
-        assert!(filter(&["42"]).accepts(&process));
+        assert!(filter(&["pid=41", "pid=42"]).accepts(&process));
         assert!(!filter(&["process=nginx", "user=root"]).accepts(&process));
         assert!(ProcessFilter::parse(&["user=(".into()]).is_err());
     }

@@ -51,6 +51,17 @@ impl<R: Read> Lines<R> {
         Ok(Some(&self.buffer[line]))
     }
 
+    /// What is read and not yet lent, as far as it goes: a caller who knows what comes can take several lines at once.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Passes over bytes of [`Lines::ahead`] that hold so many whole lines.
+    pub(super) fn skip(&mut self, bytes: usize, lines: usize) {
+        self.start += bytes;
+        self.number += lines;
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);

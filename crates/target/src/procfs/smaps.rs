@@ -50,6 +50,8 @@ pub fn visit(input: impl Read, mut each: impl FnMut(&Record)) -> Result<Vec<Stri
             started = true;
             record.begin(header, name);
             layout.rewind();
+            let taken = layout.block(lines.ahead(), &mut record);
+            lines.skip(taken.bytes, taken.lines);
         } else if !started || layout.field(line, &mut record).is_none() {
             return Err(Error::syntax("smaps", lines.number(), "a field without its number"));
         }
@@ -86,8 +88,11 @@ impl Record {
     }
 }
 
-/// The order of the fields, learned from the first region: within one kernel every region prints the same, so the key
-/// of the next line is known before it is read and one comparison confirms it.
+/// The order of the fields, learned from the first region.
+///
+/// Within one kernel every region prints the same keys, and values from the same column on. So the key of the next line
+/// is known before it is read, one comparison confirms it, and whole blocks of lines need not be searched for their ends:
+/// that is a third of the time of reading 60 000 regions. Whatever looks different is read the slow way.
 #[derive(Default)]
 struct Layout {
     keys: Vec<(Padded, Meaning)>,
@@ -98,15 +103,46 @@ struct Layout {
 /// A key with its colon and padding: the kernel prints values from column 16 on.
 type Padded = [u8; 16];
 
+/// A line of a counter: the key, a number of eight columns, ` kB`.
+const LINE: usize = 28;
+const UNIT: &[u8; 4] = b" kB\n";
+const ZERO: &[u8; 8] = b"       0";
+
 #[derive(Clone, Copy)]
 enum Meaning {
     Counter(Counter),
     Other,
 }
 
+/// How much of the input was taken at once.
+#[derive(Default)]
+struct Taken {
+    bytes: usize,
+    lines: usize,
+}
+
 impl Layout {
     fn rewind(&mut self) {
         self.next = 0;
+    }
+
+    /// Takes the lines that look just as expected; it ends at the first that does not.
+    fn block(&mut self, ahead: &[u8], record: &mut Record) -> Taken {
+        let mut taken = Taken::default();
+        while let Some((expected, meaning)) = self.keys.get(self.next)
+            && let Some(line) = ahead[taken.bytes..].first_chunk::<LINE>()
+            && line.starts_with(expected)
+            && line.ends_with(UNIT)
+            && let Some(kib) = column(&line[16..24])
+        {
+            if let Meaning::Counter(counter) = *meaning {
+                record.counters.set(counter, Bytes::kib(kib));
+            }
+            self.next += 1;
+            taken.bytes += LINE;
+            taken.lines += 1;
+        }
+        taken
     }
 
     /// Takes one field; `None` when a known one holds no number.
@@ -165,6 +201,15 @@ impl Layout {
             }
         }
     }
+}
+
+/// A number that fills its column from the right. Most are zero.
+fn column(digits: &[u8]) -> Option<u64> {
+    if digits == ZERO {
+        return Some(0);
+    }
+    let number = digits.trim_ascii_start();
+    if number.iter().all(u8::is_ascii_digit) { decimal(number) } else { None }
 }
 
 /// The few combinations of flags that a process has, each kept once.

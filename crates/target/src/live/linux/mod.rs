@@ -8,6 +8,7 @@ mod find;
 mod limits;
 mod pagemap;
 mod proc_dir;
+mod read_ahead;
 mod sampler;
 mod snapshot;
 mod sweep;

@@ -19,6 +19,9 @@ pub struct ProcDir {
 /// No file that is read whole is larger: `cmdline` can be, and is cut there.
 const LARGEST: usize = 256 * 1024;
 
+/// The largest record that a single read gives.
+const PAGE: usize = 4096;
+
 /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
 const PROC_MAGIC: i64 = 0x9fa0;
 
@@ -82,7 +85,13 @@ impl ProcDir {
 
     /// Reads a file of a process whole into a reused buffer.
     pub(super) fn read(&self, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {
-        read_whole(&self.open_file(pid, file)?, into)
+        let opened = self.open_file(pid, file)?;
+        match file {
+            // One record each, shorter than a page: the kernel gives it whole or not at all, and asking once more
+            // whether that was all would be a third of all calls of a sweep.
+            File::Stat | File::Statm | File::Status | File::OomScore | File::Rollup => read_once(&opened, into),
+            File::Cmdline | File::Maps | File::Smaps => read_whole(&opened, into),
+        }
     }
 
     /// Reads any file below the root whole.
@@ -102,6 +111,18 @@ impl ProcDir {
 fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+fn read_once(file: &fs::File, into: &mut Vec<u8>) -> io::Result<()> {
+    into.resize(PAGE, 0);
+    let length = loop {
+        match rustix::io::read(file, into.as_mut_slice()) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    into.truncate(length);
+    Ok(())
 }
 
 fn read_whole(file: &fs::File, into: &mut Vec<u8>) -> io::Result<()> {

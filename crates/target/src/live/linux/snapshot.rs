@@ -9,6 +9,7 @@ use residue_model::{
 };
 
 use super::pagemap::{Pagemap, page_counts};
+use super::read_ahead::ReadAhead;
 use super::{Care, ProcDir, limits, threads};
 use crate::procfs::{iomem, maps, meminfo, smaps, stat, sysvipc};
 use crate::{Draft, Error, ErrorKind, File, Result};
@@ -93,7 +94,7 @@ fn read_smaps(proc_dir: &ProcDir, pid: ProcessId, snapshot: &mut Snapshot) -> Re
     let file = proc_dir
         .open_file(pid, File::Smaps)
         .map_err(|error| Error::reading(format!("/proc/{pid}/smaps"), error))?;
-    let unknown = smaps::read(file, &mut snapshot.regions)?;
+    let unknown = smaps::read(ReadAhead::of(file), &mut snapshot.regions)?;
     snapshot.source = Source::Smaps;
     if !unknown.is_empty() {
         let what = format!("smaps fields {}", unknown.join(", "));

@@ -88,7 +88,11 @@ impl<'a> Sweep<'a> {
         }
         if draft.process.state == ProcessState::Alive {
             match self.memory(&mut draft, visitor) {
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => self.denied += 1,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    self.denied += 1;
+                    // Less than was asked for, but what everyone may know.
+                    self.take(&mut draft, File::Status)?;
+                }
                 other => other?,
             }
         }
