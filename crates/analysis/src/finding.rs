@@ -3,7 +3,7 @@
 use residue_model::{Bytes, Counter, Limit, Region, Usage};
 use serde::Serialize;
 
-use crate::growth::{Verdict, VerdictKind};
+use crate::growth::{Signal, Verdict, VerdictKind};
 use crate::{FreeSpace, Histogram, Map};
 
 /// How urgent a finding is.
@@ -33,7 +33,7 @@ pub struct Finding {
 #[allow(missing_docs, reason = "the fields are the numbers that each line names")]
 pub enum Evidence {
     /// Memory grows.
-    Growth { kind: VerdictKind, rate_per_hour: f64, span_seconds: f64 },
+    Growth { kind: VerdictKind, signal: Signal, rate_per_hour: f64, span_seconds: f64 },
     /// Thousands of regions of exactly one size.
     EqualRegions { bin: Histogram, usage: Usage, share: f64 },
     /// Much address space is free, none of it in one piece.
@@ -96,7 +96,15 @@ fn growth(verdict: &Verdict) -> Option<Finding> {
     };
     let span_seconds = verdict.line.map_or(0.0, |[from, to]| to.0 - from.0);
     let rate_per_hour = verdict.rate?.estimate;
-    Some(Finding { severity, evidence: Evidence::Growth { kind: verdict.kind, rate_per_hour, span_seconds } })
+    Some(Finding {
+        severity,
+        evidence: Evidence::Growth {
+            kind: verdict.kind,
+            signal: verdict.signal,
+            rate_per_hour,
+            span_seconds,
+        },
+    })
 }
 
 /// A population: many regions of one size that together make up much of the writable memory.

@@ -74,6 +74,8 @@ for (const region of regions) region.reserved = region.protection.startsWith("--
 function readPieces() {
   const listed = regions.map((region) => ({ kind: "region", region, start: region.start, size: region.size }))
     .concat(data.free.map(([start, size]) => ({ kind: "free", region: null, start, size })))
+    // The kernel lists its vsyscall page too, far above all that a program can use: it is in the table only.
+    .filter((piece) => piece.start < data.space.end)
     .sort((a, b) => a.start - b.start);
   const pieces = [];
   let reached = data.space.start;

@@ -158,11 +158,9 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
 /// `stat` is read in any case: it tells processes from kernel threads, and the virtual size and faults with that.
 fn files_of(column: Column) -> Option<File> {
     match column {
-        Column::User
-        | Column::Anon
-        | Column::File
-        | Column::Shmem
-        | Column::ResMinusShr => Some(File::Status),
+        Column::User | Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr => {
+            Some(File::Status)
+        }
         Column::Command => Some(File::Cmdline),
         Column::Pss | Column::Uss | Column::SwapPss | Column::AveragePss => Some(File::Rollup),
         Column::Maps => Some(File::Maps),

@@ -57,7 +57,8 @@ impl Demo {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates for people")]
         let an_hour = |rate: f64| size(Bytes(rate.max(0.0) as u64));
         eprintln!(
-            "demo: by its own count it lost {}/h; from outside Residue measured {}/h, allocator overhead included\n",
+            "demo: by its own count it lost {}/h; from outside Residue measured {}/h, allocator overhead included;\n\
+             the process has ended: try the commands below on one of yours\n",
             an_hour(rate * 3600.0),
             an_hour(measured.estimate)
         );

@@ -82,11 +82,11 @@ fn sums(out: &mut impl Write, screen: Screen, heading: &str, rows: &[Row], total
         .number("REGIONS", 2)
         .number("SIZE", 0)
         .number("%MAPPED", 3)
-        .number("%SPACE", 8)
-        .number("LARGEST", 6)
+        .number("%SPACE", 9)
+        .number("LARGEST", 4)
         .number("RSS", 0)
-        .number("PSS", 4)
-        .number("USS", 5)
+        .number("PSS", 5)
+        .number("USS", 8)
         .number("SWAP", 7);
     for row in rows.iter().chain([total]) {
         table.row(vec![
@@ -166,7 +166,7 @@ fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> R
     let shown = view.top.unwrap_or(chosen.len()).min(chosen.len());
     let mut table = Table::new()
         .flush_left()
-        .text("REGION", 0)
+        .number("START", 0)
         .number("SIZE", 0)
         .number("RSS", 0)
         .number("PSS", 5)
@@ -178,7 +178,7 @@ fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> R
     for region in &chosen[..shown] {
         let counter = |counter| size_or_dash(region.counters.get(counter));
         table.row(vec![
-            format!("{:x}-{:x}", region.range.start.0, region.range.end.0),
+            format!("{:x}", region.range.start.0),
             size(region.size()),
             counter(Counter::Rss),
             counter(Counter::Pss),
@@ -241,7 +241,7 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
     let mut table = Table::new()
         .flush_left()
         .text("CHANGE", 0)
-        .text("REGION", 0)
+        .number("START", 0)
         .number("SIZE", 0)
         .number("RSS", 0)
         .text("USAGE", 2)
@@ -254,7 +254,7 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
         };
         table.row(vec![
             what.to_owned(),
-            region.start.to_string(),
+            format!("{:x}", region.start.0),
             change(region.size),
             change_or_dash(region.rss),
             region.usage.label().to_owned(),

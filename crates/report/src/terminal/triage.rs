@@ -54,7 +54,9 @@ fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, pid: Process
         "" => String::new(),
         word => format!("   confidence {word}"),
     };
-    writeln!(out, "{headline}   {}{confidence}", text.rate)?;
+    let line = screen.wrap(&format!("{}   {}{confidence}", text.headline, text.rate), 2);
+    // Painted last: what colours a word has no width.
+    writeln!(out, "{}", line.trim_end().replacen(text.headline, &headline, 1))?;
     if !text.forecast.is_empty() {
         writeln!(out, "  {}", screen.wrap(&text.forecast, 2))?;
     }

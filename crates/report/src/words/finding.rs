@@ -1,4 +1,5 @@
 use residue_analysis::finding::Evidence;
+use residue_analysis::growth::Signal;
 use residue_analysis::{Finding, Severity};
 use residue_model::{Bytes, LimitKind, ProcessId};
 
@@ -31,8 +32,13 @@ pub fn finding(finding: &Finding, pid: ProcessId) -> FindingText {
 
 fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
     match evidence {
-        Evidence::Growth { kind, rate_per_hour, span_seconds } => (
-            format!("{}: private memory moves by {}", headline(*kind).to_lowercase(), rate(*rate_per_hour)),
+        Evidence::Growth { kind, signal, rate_per_hour, span_seconds } => (
+            format!(
+                "{}: {} memory grows by {}",
+                headline(*kind).to_lowercase(),
+                signal_name(*signal),
+                rate(*rate_per_hour)
+            ),
             vec![format!("measured over {}", duration(*span_seconds))],
             format!("residue watch {pid} --for 10m"),
         ),
@@ -108,7 +114,7 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
             format!("residue map {pid} --filter usage=shared --sort rss"),
         ),
         Evidence::DeletedFiles { regions, rss, size: mapped, names } => (
-            format!("{} regions of deleted files are still mapped", count(*regions)),
+            format!("deleted files are still mapped, in {} regions", count(*regions)),
             deleted(names, *rss, *mapped),
             format!("residue map {pid} --sort name --all"),
         ),
@@ -123,6 +129,13 @@ fn deleted(names: &[String], rss: Bytes, mapped: Bytes) -> Vec<String> {
         format!("{} mapped, {} resident", size(mapped), size(rss)),
         format!("{}{more}: after an upgrade, restart the process", shown.join(", ")),
     ]
+}
+
+fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::PrivateAndSwap => "private",
+        Signal::Shared => "shared",
+    }
 }
 
 fn limit_name(kind: LimitKind) -> &'static str {

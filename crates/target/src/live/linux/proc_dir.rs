@@ -89,7 +89,9 @@ impl ProcDir {
         match file {
             // One record each, shorter than a page: the kernel gives it whole or not at all, and asking once more
             // whether that was all would be a third of all calls of a sweep.
-            File::Stat | File::Statm | File::Status | File::OomScore | File::Rollup => read_once(&opened, into),
+            File::Stat | File::Statm | File::Status | File::OomScore | File::Rollup => {
+                read_once(&opened, into)
+            }
             File::Cmdline | File::Maps | File::Smaps => read_whole(&opened, into),
         }
     }
