@@ -82,12 +82,13 @@ impl Counters {
 
     /// Forgets everything, for the next region.
     pub fn clear(&mut self) {
-        self.present = 0;
+        *self = Counters::default();
     }
 
     /// Forgets one counter: a sum whose parts are not all known.
     pub fn forget(&mut self, counter: Counter) {
         self.present &= !bit(counter);
+        self.values[counter as usize] = 0;
     }
 
     /// Whether nothing was read.
@@ -97,15 +98,13 @@ impl Counters {
 
     /// Adds each counter that `other` has. Page sizes are no amounts and are left alone.
     pub fn add(&mut self, other: &Counters) {
-        for &counter in Counter::ALL {
-            if matches!(counter, Counter::KernelPageSize | Counter::MmuPageSize) {
-                continue;
-            }
-            if let Some(more) = other.get(counter) {
-                let so_far = self.get(counter).unwrap_or_default();
-                self.set(counter, so_far + more);
-            }
+        // What is absent is zero inside, so that a sum needs no question per counter: there are 25 a region.
+        for (sum, more) in self.values.iter_mut().zip(&other.values) {
+            *sum = sum.saturating_add(*more);
         }
+        self.present |= other.present;
+        self.forget(Counter::KernelPageSize);
+        self.forget(Counter::MmuPageSize);
     }
 
     /// Unique set size: what would be free if the process went. `Private_Clean` + `Private_Dirty` in `smaps`.

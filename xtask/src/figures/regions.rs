@@ -22,19 +22,18 @@ pub(super) fn measure(bench: &Bench, count: u32) -> Result<Vec<Row>> {
         ],
     )?;
     let [json, text, reading] = costs[..] else { unreachable!("as many costs as contenders") };
-    let rows = |what: &str, cost: Cost, bar| {
-        let of = |part: &str| format!("{count} regions: {what}, {part}, reading smaps");
+    let of = |what: &str| format!("{count} regions: {what}, reading smaps");
+    let wall = |cost: Cost| Amount::Time(cost.wall);
+    let beside = |what: &str, cost: Cost| {
+        let peak = |cost: Cost| Amount::Bytes(cost.peak_bytes);
         [
-            Row::against(&of("cpu"), Amount::Time(cost.cpu), Amount::Time(reading.cpu), bar),
-            Row::beside(&of("wall"), Amount::Time(cost.wall), Amount::Time(reading.wall)),
-            Row::beside(
-                &of("peak memory"),
-                Amount::Bytes(cost.peak_bytes),
-                Amount::Bytes(reading.peak_bytes),
-            ),
+            Row::beside(&of(&format!("{what}, cpu")), Amount::Time(cost.cpu), Amount::Time(reading.cpu)),
+            Row::beside(&of(&format!("{what}, peak memory")), peak(cost), peak(reading)),
         ]
     };
-    let mut all = Vec::from(rows("map --json", json, bars::MAP_JSON_TO_READING));
-    all.extend(rows("map", text, bars::MAP_TO_READING));
-    Ok(all)
+    let mut rows = vec![Row::against(&of("map, wall"), wall(text), wall(reading), bars::MAP_TO_READING)];
+    rows.extend(beside("map", text));
+    rows.push(Row::beside(&of("map --json, wall"), wall(json), wall(reading)));
+    rows.extend(beside("map --json", json));
+    Ok(rows)
 }

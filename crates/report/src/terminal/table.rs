@@ -119,7 +119,7 @@ fn hidden_titles<'a>(columns: &'a [Column], hidden: &[bool]) -> Vec<&'a str> {
     columns
         .iter()
         .zip(hidden)
-        .filter(|(_, hidden)| **hidden)
+        .filter(|(column, hidden)| **hidden && !column.title.is_empty())
         .map(|(column, _)| column.title.as_str())
         .collect()
 }

@@ -1,0 +1,15 @@
+//! The parsers on what real kernels wrote, and the live readers on processes whose memory is known.
+
+mod capture;
+mod fixtures;
+mod lines;
+#[cfg(target_os = "linux")]
+mod live;
+mod maps;
+#[cfg(target_os = "linux")]
+mod oracle;
+mod printable;
+mod rollup;
+mod small;
+mod smaps;
+mod stat;
