@@ -140,11 +140,11 @@ fn rows<K: Copy + Ord>(
         sums[last].1.add(region);
     }
     sums.sort_by(|(a, x), (b, y)| y.size.cmp(&x.size).then(a.cmp(b)));
-    let named = |(key, row)| {
+    let finish = |(key, row)| {
         let (key, label) = names(key);
         Row { key, label, ..row }
     };
-    sums.into_iter().map(named).collect()
+    sums.into_iter().map(finish).collect()
 }
 
 /// Free space has no pages: what is known of it is its size.

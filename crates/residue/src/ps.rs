@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use residue_analysis::accounting::{Column, Machine, Mappings, Order, ProcessFilter, Table, View};
 use residue_model::Process;
 use residue_target::capture::{Archive, replay};
-use residue_target::live::linux::{self, Care, ProcDir, Selection, sweep};
+use residue_target::live::linux::{self, Care, ProcDir, Saved, Selection, sweep};
 use residue_target::procfs::printable;
 use residue_target::procfs::smaps::Record;
 use residue_target::{Census, Error as TargetError, File, Files};
@@ -50,11 +50,11 @@ pub struct Request {
 ///
 /// # Errors
 /// When `/proc` or the capture cannot be read.
-pub fn table(request: &Request, query: &Query) -> Result<Table> {
+pub fn table(request: &Request, query: &Query, progress: &dyn Fn(usize, usize)) -> Result<Table> {
     let mut mappings = Mappings::default();
     let by_mapping = query.view == View::Mapping;
     let files = files(query, &request.filter);
-    let census = census(request, files, &mut |process, record| {
+    let census = census(request, files, progress, &mut |process, record| {
         let counts = request.filter.accepts_mapping(&record.name);
         if counts && by_mapping {
             mappings.add(process.pid, &record.name, record.header.range.size(), &record.counters);
@@ -78,36 +78,33 @@ pub fn table(request: &Request, query: &Query) -> Result<Table> {
 ///
 /// # Errors
 /// When `/proc` or the capture cannot be read.
-pub fn areas(request: &Request) -> Result<Machine> {
+pub fn areas(request: &Request, progress: &dyn Fn(usize, usize)) -> Result<Machine> {
     let files = Files::default().with(File::Status).with(File::Cmdline).with(File::Rollup);
-    let Census { processes, system, gaps } = census(request, files, &mut |_, _| true)?;
+    let Census { processes, system, gaps } = census(request, files, progress, &mut |_, _| true)?;
     Ok(Machine::of(system, &processes, gaps))
 }
 
-/// Copies what `/proc` says of all processes into a file; returns how many.
+/// Copies what `/proc` says of all processes into a file.
 ///
 /// # Errors
 /// When `/proc` cannot be read or the file not be written.
-pub fn save(path: &Path, mut progress: impl FnMut(usize, usize)) -> Result<usize> {
+pub fn save(path: &Path, progress: &dyn Fn(usize, usize)) -> Result<Saved> {
     let failed = |error| {
         TargetError::reading(path.display().to_string(), error).of(format!("cannot write {}", path.display()))
     };
     let mut output = BufWriter::new(Disk::create(path).map_err(failed)?);
     let compressed = path.extension().is_some_and(|end| end == "gz" || end == "tgz");
     let mut archive = Archive::new(&mut output, compressed);
-    let mut count = 0;
-    linux::save(&ProcDir::open()?, &mut archive, |done, all| {
-        count = all;
-        progress(done, all);
-    })?;
+    let saved = linux::save(&ProcDir::open()?, &mut archive, progress)?;
     archive.finish()?;
     output.flush().map_err(failed)?;
-    Ok(count)
+    Ok(saved)
 }
 
 fn census(
     request: &Request,
     files: Files,
+    progress: &dyn Fn(usize, usize),
     visitor: &mut dyn FnMut(&Process, &Record) -> bool,
 ) -> Result<Census> {
     let select = |process: &Process| request.filter.accepts(process);
@@ -117,7 +114,7 @@ fn census(
             let myself = std::process::id();
             let by_name = request.filter.names_processes();
             let select = |process: &Process| select(process) && !(by_name && process.pid.0 == myself);
-            let selection = Selection { files, select: &select, care: request.care };
+            let selection = Selection { files, select: &select, care: request.care, progress };
             Ok(sweep(&ProcDir::open()?, &selection, visitor)?)
         }
         Origin::Capture(path) => {

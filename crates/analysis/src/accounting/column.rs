@@ -76,6 +76,15 @@ impl View {
         }
     }
 
+    /// What one row is called.
+    pub fn row_name(self) -> &'static str {
+        match self {
+            View::Process => "process",
+            View::User => "user",
+            View::Mapping => "mapping",
+        }
+    }
+
     fn has(self, column: Column) -> bool {
         use Column::{AveragePss, Mapping, Maps, Processes, Pss, Rss, Swap, SwapPss, User, Uss, Vss};
         match self {

@@ -9,6 +9,7 @@ use residue::{Options, diff, map};
 use crate::arguments::MapArgs;
 use crate::exit::Exit;
 use crate::output::{Output, write_file};
+use crate::progress::Spinner;
 use crate::trouble::Trouble;
 
 /// Regions that are listed when not all are.
@@ -21,8 +22,10 @@ pub(crate) fn run(args: &MapArgs, output: &mut Output) -> Result<Exit, Trouble> 
     let order =
         RegionOrder::parse(args.sort.as_deref().unwrap_or(if by_address { "address" } else { "rss" }))?;
     let options = Options { care: args.care.care() };
+    let spinner = Spinner::new("reading the address space");
     let earlier = args.diff.as_deref().map(|other| regions_of(other, &options)).transpose()?;
     let map = map(&args.target, &options)?;
+    drop(spinner);
     if let Some(path) = &args.html {
         write_file(path, html::map(&map)?.as_bytes())?;
     }

@@ -11,8 +11,10 @@ use crate::output::{Output, write_file};
 use crate::progress::Bar;
 use crate::trouble::Trouble;
 
-/// Bars and slices of a chart; what is beyond is drawn as one.
-const DRAWN: usize = 20;
+/// Bars of a chart; what is beyond is drawn as one.
+const BARS: usize = 20;
+/// Slices of a pie, as many as there are colours to tell them apart.
+const SLICES: usize = 7;
 
 /// `residue ps`: who has the memory.
 pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
@@ -23,8 +25,10 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let sizes = sizes(args);
     let file = args.from.as_ref().map(|path| path.display().to_string());
     let target = file.as_deref().map_or(json::Target::Machine, |file| json::Target::Capture { file });
+    let bar = Bar::new(0, "reading {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
     let Some(view) = view(args.by) else {
-        let machine = areas(&request)?;
+        let machine = areas(&request, &|done, all| bar.set_of(done, all))?;
+        drop(bar);
         if output.json {
             json::machine(&mut output.out, target, &machine)?;
         } else {
@@ -33,7 +37,8 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     };
     let query = query(args, view, output.json)?;
-    let answer = table(&request, &query)?;
+    let answer = table(&request, &query, &|done, all| bar.set_of(done, all))?;
+    drop(bar);
     if draw(args, &query, &answer, output)? {
         return Ok(Exit::Done);
     }
@@ -47,13 +52,16 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
 }
 
 fn save_to(path: &Path) -> Result<Exit, Trouble> {
-    let mut bar = Bar::new(0, "saving {bar:30} {pos}/{len} processes, {eta} left");
-    let count = save(path, |done, all| {
-        bar.set_length(all as u64);
-        bar.set(done as u64);
-    })?;
+    let bar = Bar::new(0, "saving {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
+    let saved = save(path, &|done, all| bar.set_of(done, all))?;
     drop(bar);
-    eprintln!("saved {count} processes to {}", path.display());
+    eprintln!("saved {} processes to {}", saved.processes, path.display());
+    if let Some((pid, wait)) = saved.longest {
+        eprintln!(
+            "the longest read was of process {pid}: its mmap may have waited {:.1} ms",
+            wait.as_secs_f64() * 1e3
+        );
+    }
     Ok(Exit::Done)
 }
 
@@ -110,13 +118,15 @@ fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Re
         (None, None) => return Ok(false),
     };
     let column = if query.order.column.is_size() { query.order.column } else { Column::Pss };
-    let parts = parts(answer, column, args.top.unwrap_or(DRAWN));
+    let drawn = if shape == Shape::Pie { SLICES } else { BARS };
+    let parts = parts(answer, column, args.top.unwrap_or(drawn));
+    let title = format!("{} by {}", column.title(), query.view.row_name());
     match file {
         Some(path) => {
-            let drawn = chart::draw(shape, format(path)?, column.title(), &parts)?;
+            let drawn = chart::draw(shape, format(path)?, &title, &parts)?;
             write_file(path, &drawn)?;
         }
-        None => terminal::bar_chart(&mut output.out, output.screen, column.title(), &parts)?,
+        None => terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?,
     }
     Ok(true)
 }

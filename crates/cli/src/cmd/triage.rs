@@ -26,7 +26,7 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
     let span = args.span.unwrap_or(if args.demo { DEMO_SPAN } else { SPAN });
     let plan = Plan { span: Some(span), interval: None };
     let options = Options { care: args.care.care() };
-    let mut bar = bar(&target, span).shown();
+    let bar = bar(&target, span).shown();
     let diagnosis = triage(&target, &options, &plan, &interrupt, |progress| {
         if let Progress::Round(elapsed) = progress {
             bar.set(elapsed.min(span).as_millis().try_into().unwrap_or(u64::MAX));

@@ -10,6 +10,7 @@ mod pagemap;
 mod proc_dir;
 mod read_ahead;
 mod sampler;
+mod save;
 mod snapshot;
 mod sweep;
 mod threads;
@@ -17,8 +18,9 @@ mod threads;
 pub use find::find;
 pub use proc_dir::{ProcDir, age_seconds};
 pub use sampler::{Reading, Sampler};
+pub use save::{Saved, save};
 pub use snapshot::snapshot;
-pub use sweep::{Selection, save, sweep};
+pub use sweep::{Selection, sweep};
 
 use residue_model::Bytes;
 

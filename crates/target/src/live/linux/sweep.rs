@@ -1,13 +1,11 @@
-use std::io::{self, Write};
-
 use residue_model::{Gap, Process, ProcessId, ProcessState, Region};
 
 use super::pagemap::{Pagemap, page_counts};
 use super::snapshot::{Users, read_maps, system, total};
 use super::{Care, ProcDir};
-use crate::capture::{Archive, Sum, Visitor};
+use crate::capture::{Sum, Visitor};
+use crate::procfs::maps;
 use crate::procfs::smaps::{self, Record};
-use crate::procfs::{maps, status};
 use crate::{Census, Draft, Error, ErrorKind, File, Files, Result};
 
 /// Which processes are read, and how much of each.
@@ -18,6 +16,8 @@ pub struct Selection<'a> {
     pub select: &'a dyn Fn(&Process) -> bool,
     /// Whether large processes are read in small steps.
     pub care: Care,
+    /// Told before each process how many have been read, and of how many.
+    pub progress: &'a dyn Fn(usize, usize),
 }
 
 /// Reads all processes.
@@ -28,7 +28,9 @@ pub struct Selection<'a> {
 /// When `/proc` itself cannot be read.
 pub fn sweep(proc_dir: &ProcDir, selection: &Selection<'_>, visitor: &mut Visitor<'_>) -> Result<Census> {
     let mut sweep = Sweep::new(proc_dir, selection);
-    for pid in proc_dir.processes()? {
+    let processes = proc_dir.processes()?;
+    for (done, &pid) in processes.iter().enumerate() {
+        (selection.progress)(done, processes.len());
         match sweep.process(pid, visitor) {
             Ok(Some(process)) => sweep.census.processes.push(process),
             Ok(None) => {}
@@ -237,46 +239,4 @@ fn hidden(proc_dir: &ProcDir) -> Option<Gap> {
         return None;
     }
     Some(Gap::new("processes of other users", format!("/proc is mounted with hidepid={mode}: run as root")))
-}
-
-/// Copies the files of all processes into an archive.
-///
-/// # Errors
-/// When `/proc` cannot be read or the archive not written.
-pub fn save<W: Write>(
-    proc_dir: &ProcDir,
-    archive: &mut Archive<W>,
-    mut progress: impl FnMut(usize, usize),
-) -> Result<()> {
-    let mut text = Vec::new();
-    let mut users = Users::default();
-    for path in ["version", "meminfo", "iomem", "uptime"] {
-        if let Ok(text) = proc_dir.read_path(path) {
-            archive.add(path, &text)?;
-        }
-    }
-    let processes = proc_dir.processes()?;
-    for (index, &pid) in processes.iter().enumerate() {
-        progress(index, processes.len());
-        for file in File::ALL {
-            if read_any(proc_dir, pid, file, &mut text).is_err() {
-                continue;
-            }
-            if let (File::Status, Some(uid)) = (file, status::parse(&text).uid) {
-                archive.add_owner(pid, uid, &users.name(uid).unwrap_or_default())?;
-            }
-            archive.add(&format!("{pid}/{}", file.name()), &text)?;
-        }
-    }
-    Ok(())
-}
-
-fn read_any(proc_dir: &ProcDir, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {
-    match file {
-        File::Maps | File::Smaps => {
-            into.clear();
-            io::Read::read_to_end(&mut proc_dir.open_file(pid, file)?, into).map(|_| ())
-        }
-        _ => proc_dir.read(pid, file, into),
-    }
 }
