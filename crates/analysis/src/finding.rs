@@ -109,7 +109,7 @@ fn growth(verdict: &Verdict) -> Option<Finding> {
 
 /// A population: many regions of one size that together make up much of the writable memory.
 fn equal_regions(map: &Map) -> Option<Finding> {
-    let is_memory = |region: &&Region| region.is_private_anonymous() && !region.protection.is_none();
+    let is_memory = |region: &&Region| region.is_private_anonymous() && region.protection.write;
     let regions: Vec<Region> = map.snapshot.regions.iter().filter(is_memory).cloned().collect();
     let whole: Bytes = regions.iter().map(Region::size).sum();
     let bins = Histogram::of(&regions);

@@ -165,7 +165,7 @@ fn mostly_above(region: &Region, base: Address) -> bool {
 
 fn mark_stacks(regions: &mut [Region], threads: &[Thread]) {
     // The first thread's stack is named by the kernel; its control block is no sign of a stack.
-    for thread in threads.iter().skip(1) {
+    for thread in threads.iter().filter(|thread| !thread.is_main) {
         if let Some(index) = stack_of(regions, thread) {
             regions[index].usage = Usage::ThreadStack;
             regions[index].threads.push(thread.tid);
@@ -294,7 +294,7 @@ mod tests {
             region(0x200_0000, 0x400_0000, "rw-p", ""),
         ];
         let threads = [
-            thread(1, 0, None),
+            Thread { is_main: true, ..thread(9, 0x1_2000, Some(Address(0x17f_0000))) },
             thread(2, 0x12000, None),
             thread(3, 0, Some(Address(0x17f_0000))),
             thread(4, 0x300_0000, None),

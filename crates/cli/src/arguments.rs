@@ -140,7 +140,7 @@ pub(crate) struct MapArgs {
     #[arg(long, value_name = "FILE|TARGET")]
     pub(crate) diff: Option<String>,
 
-    /// Write the address space as a zoomable picture
+    /// Also write the address space as a zoomable picture
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
@@ -243,7 +243,7 @@ pub(crate) struct PsArgs {
     pub(crate) pie: Option<Option<PathBuf>>,
 
     /// Save what /proc says of all processes, for --from on any machine (.gz compresses)
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "gentle", "filter", "bar", "pie"])]
     pub(crate) save: Option<PathBuf>,
 
     /// Read a capture made by --save or by smem instead of this machine

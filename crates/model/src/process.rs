@@ -66,6 +66,8 @@ pub struct Process {
 pub struct Thread {
     /// Its number.
     pub tid: u32,
+    /// The one that the process began with: its stack is the main stack.
+    pub is_main: bool,
     /// Its short name.
     pub name: String,
     /// Where its stack pointer stood, if the kernel told.

@@ -11,7 +11,7 @@ pub enum Error {
     #[error("failed to write the report")]
     Write(#[from] io::Error),
     /// A document that was given to read is none of ours.
-    #[error("not a document of residue.map/1: {0}")]
+    #[error("not a whole document of residue.map/1: {0}")]
     Document(String),
     /// A chart could not be drawn.
     #[error("failed to draw the chart: {0}")]

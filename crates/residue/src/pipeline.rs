@@ -3,7 +3,7 @@
 use residue_analysis::growth::judge;
 use residue_analysis::{Diagnosis, Diff, DiffRegion, Map, Watched};
 use residue_model::{Gap, Limits, ProcessId};
-use residue_target::live::linux::{Care, ProcDir, Sampler, find, snapshot};
+use residue_target::live::linux::{Care, ProcDir, Sampler, find, limits, snapshot, system};
 
 use crate::sampling::{Plan, Progress, sample};
 use crate::{Interrupt, Result};
@@ -50,10 +50,13 @@ pub fn watch(
     let proc_dir = ProcDir::open()?;
     let pids =
         targets.iter().map(|target| find(&proc_dir, target)).collect::<std::result::Result<Vec<_>, _>>()?;
-    let (series, gaps) = sample(samplers(&pids)?, plan, interrupt, progress)?;
-    let limits = Limits::default();
-    let judged = |series| Watched { verdict: judge(&series, &limits), series };
-    Ok((series.into_iter().map(judged).collect(), gaps))
+    let samplers = samplers(&pids)?;
+    let (mut gaps, system) = (Vec::new(), system(&proc_dir));
+    let bounds: Vec<Limits> = pids.iter().map(|&pid| limits(&proc_dir, pid, &system, &mut gaps)).collect();
+    let (series, missing) = sample(samplers, plan, interrupt, progress)?;
+    gaps.extend(missing);
+    let judged = |(series, limits)| Watched { verdict: judge(&series, &limits), series };
+    Ok((series.into_iter().zip(bounds).map(judged).collect(), gaps))
 }
 
 /// The whole diagnosis of one process: watched, mapped, judged.

@@ -40,8 +40,8 @@ pub enum Progress<'a> {
     Round(Duration),
 }
 
-/// Reading may take this part of the time, no more: the interval is stretched where it would.
-const LARGEST_SHARE: u32 = 20;
+/// Reading may take a twentieth of one processor, no more: the interval is stretched where it would.
+const LEAST_REST: u32 = 20;
 
 /// Samples processes until the plan is over, all have ended, or it is interrupted.
 pub(crate) fn sample(
@@ -58,13 +58,14 @@ pub(crate) fn sample(
     let started = Instant::now();
     let mut due = started;
     loop {
-        let begun = Instant::now();
+        let mut busy = Duration::ZERO;
         for (index, (sampler, series)) in samplers.iter_mut().zip(&mut series).enumerate() {
             if series.ended {
                 continue;
             }
             match sampler.read()? {
                 Some(reading) => {
+                    busy += reading.busy;
                     series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps));
                 }
                 None => series.ended = true,
@@ -74,7 +75,7 @@ pub(crate) fn sample(
             }
         }
         progress(Progress::Round(started.elapsed()));
-        due += plan.interval().max(begun.elapsed() * LARGEST_SHARE);
+        due += plan.interval().max(busy * LEAST_REST);
         let over = plan.span.is_some_and(|span| due > started + span);
         let wait = due.saturating_duration_since(Instant::now());
         if series.iter().all(|series| series.ended) || over || interrupt.wait(wait) {

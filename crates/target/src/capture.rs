@@ -1,7 +1,7 @@
 //! The files of all processes in one archive, to be read on another machine.
 //!
-//! The layout is the one of smem's captures: a tar of `meminfo`, `version` and `PID/smaps`, so that either tool reads
-//! the other's; the directory of each process carries its owner. Compressed with gzip where the name ends in `.gz` or `.tgz`.
+//! The layout is the one of smem's captures: a tar of `meminfo`, `version` and `PID/smaps`, so that captures
+//! of either kind can be read; the directory of each process carries its owner. Compressed with gzip where the name ends in `.gz` or `.tgz`.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};

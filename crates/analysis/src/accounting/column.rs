@@ -187,7 +187,7 @@ impl Column {
         match self {
             Column::User | Column::Mapping => Value::Text(&group.name),
             Column::Processes => count(Some(group.processes)),
-            Column::Maps => count(Some(group.regions)),
+            Column::Maps => count(group.regions),
             Column::AveragePss => size(group.average_pss()),
             column => column.of_footprint(&group.footprint),
         }

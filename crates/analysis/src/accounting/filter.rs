@@ -29,6 +29,12 @@ impl ProcessFilter {
                 }
                 Some(("process", pattern)) => filter.processes.push(compile(pattern)?),
                 Some(("pid", number)) => filter.pids.push(pid(number)?),
+                Some((key, _))
+                    if key.chars().all(|letter| letter.is_ascii_lowercase()) && !key.is_empty() =>
+                {
+                    let help = "filters are pid=N, process=REGEX, user=REGEX and mapping=REGEX";
+                    return Err(Error::new(format!("unknown filter `{key}`"), help));
+                }
                 _ => filter.processes.push(compile(condition)?),
             }
         }
@@ -104,6 +110,7 @@ mod tests {
         assert!(filter(&["pid=41", "pid=42"]).accepts(&process));
         assert!(!filter(&["process=nginx", "user=root"]).accepts(&process));
         assert!(ProcessFilter::parse(&["user=(".into()]).is_err());
+        assert!(ProcessFilter::parse(&["usr=root".into()]).is_err());
     }
 
     #[test]

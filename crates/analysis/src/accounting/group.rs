@@ -10,8 +10,8 @@ pub struct Group {
     pub name: String,
     /// How many processes.
     pub processes: u64,
-    /// How many regions; 0 where regions were not read.
-    pub regions: u64,
+    /// How many regions, where they were read.
+    pub regions: Option<u64>,
     /// The sum.
     #[serde(flatten)]
     pub footprint: Footprint,
@@ -42,6 +42,10 @@ pub(super) fn add(sum: &mut Footprint, more: &Footprint) {
     join(&mut sum.shmem, more.shmem);
 }
 
+fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
+    more.map_or(sum, |more| Some(sum.unwrap_or_default() + more))
+}
+
 /// One group a user; users without a name stand by number.
 pub fn by_user(processes: &[Process]) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
@@ -50,7 +54,7 @@ pub fn by_user(processes: &[Process]) -> Vec<Group> {
         let name = process.user.clone().unwrap_or_else(uid);
         let group = groups.entry(name).or_default();
         group.processes += 1;
-        group.regions += process.maps.unwrap_or_default();
+        group.regions = plus(group.regions, process.maps);
         add(&mut group.footprint, &process.footprint);
     }
     groups.into_iter().map(|(name, group)| Group { name, ..group }).collect()
@@ -97,7 +101,7 @@ impl Mappings {
             let Sum { processes, regions, size, counters, .. } = std::mem::take(&mut sums[place]);
             let mut footprint = Footprint { vss: Some(size), ..Footprint::default() };
             footprint.absorb(&counters);
-            Group { name: printable(&name), processes, regions, footprint }
+            Group { name: printable(&name), processes, regions: Some(regions), footprint }
         };
         places.into_iter().map(group).collect()
     }
@@ -127,7 +131,7 @@ mod tests {
         }
         let mut groups = mappings.groups(|name| String::from_utf8_lossy(name).into_owned());
         groups.sort_by(|a, b| a.name.cmp(&b.name));
-        assert_eq!((groups[0].name.as_str(), groups[0].processes, groups[0].regions), ("/lib/x", 2, 3));
+        assert_eq!((groups[0].name.as_str(), groups[0].processes, groups[0].regions), ("/lib/x", 2, Some(3)));
         assert_eq!((groups[0].footprint.pss, groups[0].average_pss()), (Some(Bytes(900)), Some(Bytes(450))));
         assert_eq!((groups[1].name.as_str(), groups[1].processes), ("[anon]", 1));
     }

@@ -7,7 +7,7 @@ use super::{Interval, Trend, warmup};
 
 /// Below these there is no judgement.
 const FEWEST_POINTS: usize = 12;
-const SHORTEST_SECONDS: f64 = 8.0;
+const SHORTEST_SECONDS: f64 = 7.5;
 /// What a first look is advised to take.
 const FIRST_LOOK_SECONDS: f64 = 30.0;
 /// Growth that an allocator shows when it takes its next piece is no growth of the program.
@@ -55,8 +55,8 @@ pub struct Verdict {
     pub signal: Signal,
     /// Growth in bytes an hour, when there is a trend at all.
     pub rate: Option<Interval>,
-    /// Which memory moves.
-    pub places: Vec<Place>,
+    /// Which memory moves; `None` when regions could not be read.
+    pub places: Option<Vec<Place>>,
     /// When it will meet a limit.
     pub forecast: Option<Forecast>,
     /// How long to watch to know more, in seconds; only when inconclusive.
@@ -67,6 +67,8 @@ pub struct Verdict {
     pub line: Option<[(f64, f64); 2]>,
     /// Seconds left out at the start as warm-up.
     pub warmup_seconds: f64,
+    /// The process has ended: nothing more can be learned from it.
+    pub ended: bool,
 }
 
 /// When growth meets a limit.
@@ -297,6 +299,7 @@ impl<'a> Case<'a> {
             reasons: self.reasons,
             line,
             warmup_seconds,
+            ended: self.series.ended,
         }
     }
 }

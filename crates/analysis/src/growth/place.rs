@@ -76,8 +76,11 @@ pub fn points(series: &Series, class: Class) -> Vec<(f64, f64)> {
     sizes.map(|(seconds, usages)| (seconds, sum(usages))).collect()
 }
 
-/// Which classes move, fastest growing first; those that stand still are left out.
-pub(super) fn places(series: &Series, after_seconds: f64) -> Vec<Place> {
+/// Which classes move, fastest growing first; those that stand still are left out. `None` when nobody could look.
+pub(super) fn places(series: &Series, after_seconds: f64) -> Option<Vec<Place>> {
+    if series.samples.iter().all(|sample| sample.by_usage.is_none()) {
+        return None;
+    }
     let mut places: Vec<Place> =
         Class::ALL.iter().filter_map(|&class| place(series, class, after_seconds)).collect();
     places.sort_by(|a, b| b.rate.estimate.total_cmp(&a.rate.estimate));
@@ -85,7 +88,7 @@ pub(super) fn places(series: &Series, after_seconds: f64) -> Vec<Place> {
     for place in &mut places {
         place.share = if growth > 0.0 { place.rate.estimate.max(0.0) / growth } else { 0.0 };
     }
-    places
+    Some(places)
 }
 
 fn place(series: &Series, class: Class, after_seconds: f64) -> Option<Place> {
@@ -116,7 +119,7 @@ mod tests {
             ..Sample::default()
         };
         let series = Series { samples: (0..20).map(sample).collect(), ..Series::default() };
-        let places = places(&series, 0.0);
+        let places = places(&series, 0.0).expect("regions were read");
         assert_eq!(places.iter().map(|place| place.class).collect::<Vec<_>>(), [Class::Heap, Class::Mmap]);
         assert!((places[0].share - 0.9).abs() < 1e-9);
         assert!((places[0].rate.estimate - 90_000.0 * 3600.0).abs() < 1.0);

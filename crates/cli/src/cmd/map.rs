@@ -33,9 +33,11 @@ pub(crate) fn run(args: &MapArgs, output: &mut Output) -> Result<Exit, Trouble> 
     let Output { out, screen, .. } = output;
     match earlier {
         Some(earlier) if output.json => json::diff(out, &map, &diff(&earlier, &map))?,
-        Some(earlier) => terminal::diff(out, *screen, &diff(&earlier, &map), top)?,
+        Some(earlier) => {
+            terminal::diff(out, *screen, &diff(&earlier, &map), top)?;
+            terminal::gaps(out, *screen, &map.snapshot.gaps)?;
+        }
         None if output.json => json::map(out, &map, &filter, order, args.free)?,
-        None if args.html.is_some() => {}
         None => {
             let view = terminal::MapView { filter, order, top, free: args.free };
             terminal::map(out, *screen, &map, &view)?;

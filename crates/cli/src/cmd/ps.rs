@@ -1,7 +1,10 @@
+use std::io;
 use std::path::Path;
 
 use residue::analysis::accounting::{Column, Order, ProcessFilter, Table, View, parts};
+use residue::model::Gap;
 use residue::report::chart::{self, Format, Shape};
+use residue::report::terminal::Screen;
 use residue::report::{json, terminal};
 use residue::{Origin, Query, Request, areas, save, table};
 
@@ -27,12 +30,14 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let target = file.as_deref().map_or(json::Target::Machine, |file| json::Target::Capture { file });
     let bar = Bar::new(0, "reading {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
     let Some(view) = view(args.by) else {
+        only_areas(args)?;
         let machine = areas(&request, &|done, all| bar.set_of(done, all))?;
         drop(bar);
         if output.json {
             json::machine(&mut output.out, target, &machine)?;
         } else {
             terminal::machine(&mut output.out, output.screen, &machine, sizes, !args.no_header)?;
+            gaps(args, output, &machine.gaps)?;
         }
         return Ok(Exit::Done);
     };
@@ -47,8 +52,38 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     } else {
         let style = terminal::PsStyle { sizes, header: !args.no_header, totals: args.totals };
         terminal::processes(&mut output.out, output.screen, &answer, &query.columns, style)?;
+        gaps(args, output, &answer.gaps)?;
     }
     Ok(Exit::Done)
+}
+
+/// What could not be seen stands below the table; beside it where the table is read by a program.
+fn gaps(args: &PsArgs, output: &mut Output, gaps: &[Gap]) -> Result<(), Trouble> {
+    if args.no_header {
+        terminal::gaps(&mut io::stderr(), Screen::default(), gaps)?;
+    } else {
+        terminal::gaps(&mut output.out, output.screen, gaps)?;
+    }
+    Ok(())
+}
+
+/// The machine has five areas and nothing to choose among them.
+fn only_areas(args: &PsArgs) -> Result<(), Trouble> {
+    let chosen = [
+        ("--columns", args.columns.is_some()),
+        ("--sort", args.sort.is_some()),
+        ("--top", args.top.is_some()),
+        ("--totals", args.totals),
+        ("--bar", args.bar.is_some()),
+        ("--pie", args.pie.is_some()),
+    ];
+    match chosen.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Trouble::usage(
+            format!("{option} has no meaning with --by system"),
+            "it goes with --by process, user or mapping",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn save_to(path: &Path) -> Result<Exit, Trouble> {
@@ -126,7 +161,10 @@ fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Re
             let drawn = chart::draw(shape, format(path)?, &title, &parts)?;
             write_file(path, &drawn)?;
         }
-        None => terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?,
+        None => {
+            terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?;
+            gaps(args, output, &answer.gaps)?;
+        }
     }
     Ok(true)
 }

@@ -64,7 +64,7 @@ fn verdict(verdict: &Verdict, pid: ProcessId) -> Markup {
             @if !text.forecast.is_empty() { p { (text.forecast) } }
             p { (text.places) }
             ul { @for why in &text.why { li { (why) } } }
-            pre.next { (text.next) }
+            @if !text.next.is_empty() { pre.next { (text.next) } }
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct MapBody<'a> {
     fragmentation: Fragmentation,
     reclaimable: Reclaimable,
     limits: &'a Limits,
+    /// Regions were left out.
+    filtered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     regions: Option<Regions<'a>>,
 }
@@ -128,7 +130,8 @@ pub fn map(
         map.snapshot.regions.iter().filter(|region| filter.accepts(region)).collect();
     order.sort(&mut regions);
     let target = Target::process(&map.snapshot.process);
-    let body = MapBody { regions: Some(Regions(regions)), ..summary(map, free) };
+    let body =
+        MapBody { filtered: !filter.is_empty(), regions: Some(Regions(regions)), ..summary(map, free) };
     write(out, "residue.map/1", target, &map.snapshot.gaps, body)
 }
 
@@ -149,6 +152,7 @@ pub(super) fn summary(map: &Map, free: usize) -> MapBody<'_> {
         },
         reclaimable: map.reclaimable,
         limits: &map.snapshot.limits,
+        filtered: false,
         regions: None,
     }
 }
@@ -164,6 +168,8 @@ pub fn diff(out: &mut impl Write, map: &Map, diff: &Diff) -> Result<()> {
 #[derive(Deserialize)]
 struct SavedMap {
     schema: String,
+    #[serde(default)]
+    filtered: bool,
     regions: Vec<SavedRegion>,
 }
 
@@ -186,6 +192,11 @@ pub fn read_map(input: impl Read) -> Result<Vec<DiffRegion>> {
         serde_json::from_reader(input).map_err(|error| Error::Document(error.to_string()))?;
     if saved.schema != "residue.map/1" {
         return Err(Error::Document(format!("its schema is `{}`", saved.schema)));
+    }
+    if saved.filtered {
+        return Err(Error::Document(
+            "it was saved with --filter, so regions are missing: save it whole".into(),
+        ));
     }
     let region = |saved: SavedRegion| DiffRegion {
         start: saved.start,

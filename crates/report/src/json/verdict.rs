@@ -13,11 +13,11 @@ pub(super) struct VerdictRow {
     signal: Signal,
     rate_bytes_per_hour: Option<Interval>,
     #[serde(rename = "where")]
-    places: Vec<PlaceRow>,
+    places: Option<Vec<PlaceRow>>,
     forecast: Option<ForecastRow>,
     need_seconds: Option<f64>,
     why: Vec<String>,
-    next: String,
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -65,11 +65,11 @@ impl VerdictRow {
             confidence: verdict.confidence,
             signal: verdict.signal,
             rate_bytes_per_hour: verdict.rate,
-            places: verdict.places.iter().map(place).collect(),
+            places: verdict.places.as_ref().map(|places| places.iter().map(place).collect()),
             forecast,
             need_seconds: verdict.need_seconds,
             why: text.why,
-            next: text.next,
+            next: Some(text.next).filter(|next| !next.is_empty()),
         }
     }
 }

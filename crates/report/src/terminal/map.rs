@@ -78,7 +78,7 @@ fn title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
 fn sums(out: &mut impl Write, screen: Screen, heading: &str, rows: &[Row], total: &Row) -> Result<()> {
     let mut table = Table::new()
         .flush_left()
-        .text(heading, 0)
+        .term(heading, 0)
         .number("REGIONS", 2)
         .number("SIZE", 0)
         .number("%MAPPED", 3)
@@ -152,7 +152,7 @@ fn free(out: &mut impl Write, screen: Screen, map: &Map, top: usize) -> Result<(
         );
         writeln!(out, "  {}", screen.bad(&screen.wrap(&line, 2)))?;
     }
-    let mut table = Table::new().text("LARGEST FREE RANGES", 0).number("SIZE", 0);
+    let mut table = Table::new().term("LARGEST FREE RANGES", 0).number("SIZE", 0);
     for range in free.top(top) {
         table.row(vec![format!("{:x}-{:x}", range.start.0, range.end.0), size(range.size)]);
     }
@@ -172,9 +172,9 @@ fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> R
         .number("PSS", 5)
         .number("USS", 4)
         .number("SWAP", 6)
-        .text("PROT", 2)
-        .text("USAGE", 1)
-        .text("NAME", 3);
+        .term("PROT", 2)
+        .term("USAGE", 1)
+        .text("NAME", 0);
     for region in &chosen[..shown] {
         let counter = |counter| size_or_dash(region.counters.get(counter));
         table.row(vec![
@@ -221,7 +221,7 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
     }
     let mut table = Table::new()
         .flush_left()
-        .text("CHANGE BY USAGE", 0)
+        .term("CHANGE BY USAGE", 0)
         .number("REGIONS", 2)
         .number("SIZE", 0)
         .number("RSS", 0)
@@ -240,12 +240,12 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
     let shown = top.unwrap_or(diff.regions.len()).min(diff.regions.len());
     let mut table = Table::new()
         .flush_left()
-        .text("CHANGE", 0)
+        .term("CHANGE", 0)
         .number("START", 0)
         .number("SIZE", 0)
         .number("RSS", 0)
-        .text("USAGE", 2)
-        .text("NAME", 3);
+        .term("USAGE", 2)
+        .text("NAME", 0);
     for region in &diff.regions[..shown] {
         let what = match region.change {
             Change::New => "new",

@@ -4,7 +4,7 @@ use residue_analysis::accounting::{Column, Machine, Rows, Table as Answer, Value
 use residue_model::{Bytes, SystemMemory};
 
 use super::table::Table;
-use super::{Screen, bar, gaps};
+use super::{Screen, bar};
 use crate::Result;
 use crate::units::{percent, size, size_or_dash};
 
@@ -97,7 +97,7 @@ pub fn processes(
     if answer.more > 0 && header {
         writeln!(out, "{}", screen.faint(&format!("{} more rows", answer.more)))?;
     }
-    gaps(out, screen, &answer.gaps)
+    Ok(())
 }
 
 /// Sums where there are any; the word in the first column, if that has none.
@@ -176,7 +176,7 @@ pub fn machine(
     if let (Some(total), Some(free)) = (machine.memory.swap_total, machine.memory.swap_free) {
         writeln!(out, "\nswap space {}, free {}", size(total), size_or_dash(Some(free)))?;
     }
-    gaps(out, screen, &machine.gaps)
+    Ok(())
 }
 
 fn area_label(key: &str) -> &'static str {

@@ -16,9 +16,19 @@ pub(super) struct Table {
 
 struct Column {
     title: String,
-    text: bool,
+    kind: Kind,
     /// The higher, the sooner it goes when room is short; 0 stays.
     spare: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// To the right, never cut.
+    Number,
+    /// To the left; cut only when nothing else is left to give up: half a term is no term.
+    Term,
+    /// To the left, cut before any column goes.
+    Text,
 }
 
 /// Words are not cut below this.
@@ -41,16 +51,21 @@ impl Table {
 
     /// A column of words, to the left.
     pub(super) fn text(self, title: &str, spare: u8) -> Table {
-        self.column(title, true, spare)
+        self.column(title, Kind::Text, spare)
+    }
+
+    /// A column of terms that only mean something whole, to the left.
+    pub(super) fn term(self, title: &str, spare: u8) -> Table {
+        self.column(title, Kind::Term, spare)
     }
 
     /// A column of numbers, to the right.
     pub(super) fn number(self, title: &str, spare: u8) -> Table {
-        self.column(title, false, spare)
+        self.column(title, Kind::Number, spare)
     }
 
-    fn column(mut self, title: &str, text: bool, spare: u8) -> Table {
-        self.columns.push(Column { title: title.to_owned(), text, spare });
+    fn column(mut self, title: &str, kind: Kind, spare: u8) -> Table {
+        self.columns.push(Column { title: title.to_owned(), kind, spare });
         self
     }
 
@@ -75,7 +90,11 @@ impl Table {
         }
         for (index, column) in self.columns.iter().enumerate() {
             let Some(shown) = grid.column_mut(index) else { continue };
-            shown.set_cell_alignment(if column.text { CellAlignment::Left } else { CellAlignment::Right });
+            shown.set_cell_alignment(if column.kind == Kind::Number {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            });
             shown.set_padding((0, 2));
             if fit.hidden[index] {
                 shown.set_constraint(ColumnConstraint::Hidden);
@@ -134,15 +153,16 @@ impl Fit {
     fn new(columns: &[Column], natural: &[usize], limit: Option<usize>) -> Fit {
         let mut fit = Fit { widths: natural.to_vec(), hidden: vec![false; columns.len()] };
         let Some(limit) = limit else { return fit };
-        fit.cut_words(columns, natural, limit);
+        fit.cut(columns, Kind::Text, natural, limit);
         while fit.total() > limit {
             let candidates =
                 (0..columns.len()).filter(|&index| !fit.hidden[index] && columns[index].spare > 0);
             let Some(next) = candidates.max_by_key(|&index| (columns[index].spare, index)) else { break };
             fit.hidden[next] = true;
             fit.widths = natural.to_vec();
-            fit.cut_words(columns, natural, limit);
+            fit.cut(columns, Kind::Text, natural, limit);
         }
+        fit.cut(columns, Kind::Term, natural, limit);
         fit
     }
 
@@ -151,11 +171,12 @@ impl Fit {
         shown().map(|(width, _)| width).sum::<usize>() + 2 * shown().count().saturating_sub(1)
     }
 
-    /// Takes what is missing from the widest words, down to a readable rest.
-    fn cut_words(&mut self, columns: &[Column], natural: &[usize], limit: usize) {
+    /// Takes what is missing from the widest columns of a kind, down to a readable rest.
+    fn cut(&mut self, columns: &[Column], kind: Kind, natural: &[usize], limit: usize) {
         loop {
             let excess = self.total().saturating_sub(limit);
-            let words = (0..columns.len()).filter(|&index| columns[index].text && !self.hidden[index]);
+            let words =
+                (0..columns.len()).filter(|&index| columns[index].kind == kind && !self.hidden[index]);
             let Some(widest) = words.max_by_key(|&index| self.widths[index]) else { return };
             let least = natural[widest].min(SHORTEST);
             if excess == 0 || self.widths[widest] <= least {

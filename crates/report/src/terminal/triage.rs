@@ -62,7 +62,9 @@ fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, pid: Process
     }
     writeln!(out, "  where   {}", screen.wrap(&text.places, 10))?;
     writeln!(out, "  why     {}", screen.wrap(&text.why.join("; "), 10))?;
-    writeln!(out, "  next    {}", text.next)?;
+    if !text.next.is_empty() {
+        writeln!(out, "  next    {}", text.next)?;
+    }
     Ok(())
 }
 
@@ -85,7 +87,7 @@ fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Res
     );
     writeln!(out, "  {}", screen.wrap(&line, 2))?;
     let mut table = Table::new()
-        .text("USAGE", 0)
+        .term("USAGE", 0)
         .number("REGIONS", 2)
         .number("SIZE", 1)
         .number("RSS", 0)
@@ -103,7 +105,7 @@ fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Res
 fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdict) -> Result<()> {
     writeln!(out, "\n{}", screen.heading("GROWTH BY CLASS"))?;
     let mut table = Table::new()
-        .text("CLASS", 0)
+        .term("CLASS", 0)
         .number("NOW", 1)
         .number("CHANGE", 0)
         .number("RATE", 0)
@@ -115,13 +117,13 @@ fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdi
         if last.1 <= 0.0 && first.1 <= 0.0 {
             continue;
         }
-        let place = verdict.places.iter().find(|place| place.class == class);
+        let place = verdict.places.iter().flatten().find(|place| place.class == class);
         let values: Vec<f64> = points.iter().map(|point| point.1).collect();
         table.row(vec![
             words::class_label(class).to_owned(),
             size_of(last.1),
             change(whole(last.1) - whole(first.1)),
-            place.map_or_else(|| "stands still".into(), |place| rate(place.rate.estimate)),
+            place.map_or_else(|| "no trend".into(), |place| rate(place.rate.estimate)),
             place.map(share).unwrap_or_default(),
             sparkline(&values, 30),
         ]);

@@ -19,7 +19,7 @@ pub struct VerdictText {
     pub places: String,
     /// What the verdict rests on.
     pub why: Vec<String>,
-    /// The command to run next.
+    /// The command to run next; empty when the process has ended.
     pub next: String,
 }
 
@@ -30,7 +30,10 @@ pub fn verdict(verdict: &Verdict, pid: ProcessId) -> VerdictText {
         rate: rate_text(verdict),
         forecast: verdict.forecast.as_ref().map(forecast).unwrap_or_default(),
         confidence: confidence(verdict),
-        places: places(&verdict.places),
+        places: verdict
+            .places
+            .as_deref()
+            .map_or_else(|| "unknown: its regions could not be read".into(), places),
         why: why(verdict),
         next: next(verdict, pid),
     }
@@ -175,12 +178,14 @@ fn reason(reason: &Reason) -> String {
 
 fn next(verdict: &Verdict, pid: ProcessId) -> String {
     match (verdict.kind, verdict.need_seconds) {
+        _ if verdict.ended => String::new(),
         (_, Some(need)) => format!("residue watch {pid} --for {}", argument(need)),
         (VerdictKind::LikelyLeak | VerdictKind::Step, _) if verdict.confidence < 0.65 => {
             format!("residue watch {pid} --for 10m")
         }
         (VerdictKind::LikelyLeak | VerdictKind::Step, _) => {
-            let usage = verdict.places.first().map_or("anonymous", |place| usage_filter(place.class));
+            let usage =
+                verdict.places.iter().flatten().next().map_or("anonymous", |place| usage_filter(place.class));
             format!("residue map {pid} --filter 'usage={usage}' --sort rss")
         }
         _ => format!("residue map {pid}"),
@@ -212,7 +217,7 @@ mod tests {
             confidence: 0.9,
             signal: Signal::PrivateAndSwap,
             rate: Some(Interval { estimate: 18.4 * MIB, low: 16.9 * MIB, high: 19.8 * MIB }),
-            places: vec![Place { class: Class::Heap, rate: Interval::default(), share: 0.97 }],
+            places: Some(vec![Place { class: Class::Heap, rate: Interval::default(), share: 0.97 }]),
             forecast: Some(Forecast {
                 limit: Limit {
                     kind: LimitKind::Cgroup,
@@ -227,13 +232,14 @@ mod tests {
             reasons: vec![Reason::Evidence { samples: 312, seconds: 3120.0, warmup_seconds: 360.0 }],
             line: None,
             warmup_seconds: 360.0,
+            ended: false,
         }
     }
 
     #[test]
     fn a_leak_reads_as_rate_interval_and_forecast() {
         let mut leak = leak();
-        leak.places[0].rate.estimate = 1.0;
+        leak.places.as_mut().expect("made so")[0].rate.estimate = 1.0;
         let text = verdict(&leak, ProcessId(812));
         assert_eq!(text.rate, "+18.4 MiB/h  (95 %: 16.9 … 19.8)");
         assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");

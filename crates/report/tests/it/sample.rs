@@ -89,7 +89,10 @@ pub(crate) fn map() -> Map {
     Map::of(Snapshot {
         process: process(),
         regions,
-        threads: vec![thread(4242, None), thread(4243, Some(Address(0x7f00_0010_0000)))],
+        threads: vec![
+            Thread { is_main: true, ..thread(4242, None) },
+            thread(4243, Some(Address(0x7f00_0010_0000))),
+        ],
         limits: Limits {
             memory: vec![Limit {
                 kind: LimitKind::Cgroup,

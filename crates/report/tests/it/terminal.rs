@@ -16,7 +16,9 @@ fn text(write: impl Fn(&mut Vec<u8>, Screen) -> Result<()>, width: Option<usize>
 const VIEW: PsStyle = PsStyle { sizes: Sizes::Units, header: true, totals: true };
 
 fn processes(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
-    terminal::processes(out, screen, &sample::table(), View::Process.default_columns(), VIEW)
+    let table = sample::table();
+    terminal::processes(out, screen, &table, View::Process.default_columns(), VIEW)?;
+    terminal::gaps(out, screen, &table.gaps)
 }
 
 fn map(out: &mut Vec<u8>, screen: Screen) -> Result<()> {

@@ -5,10 +5,10 @@ use residue_model::{Bytes, Gap, Limit, LimitKind, Limits, ProcessId, SystemMemor
 
 use super::ProcDir;
 use crate::procfs::cgroup::{self, Membership};
-use crate::procfs::{limits, status};
+use crate::procfs::{limits as resource, status};
 
-/// Everything that bounds the memory of a process.
-pub(super) fn read(proc_dir: &ProcDir, pid: ProcessId, system: &SystemMemory, gaps: &mut Vec<Gap>) -> Limits {
+/// Everything that bounds the memory of a process; what cannot be read becomes a gap.
+pub fn limits(proc_dir: &ProcDir, pid: ProcessId, system: &SystemMemory, gaps: &mut Vec<Gap>) -> Limits {
     let mut memory = Vec::new();
     cgroups(proc_dir, pid, &mut memory, gaps);
     resource_limits(proc_dir, pid, &mut memory, gaps);
@@ -26,7 +26,7 @@ fn resource_limits(proc_dir: &ProcDir, pid: ProcessId, memory: &mut Vec<Limit>, 
         Ok(text) => text,
         Err(error) => return gaps.push(Gap::new("resource limits", error.to_string())),
     };
-    let limits = limits::parse(&text);
+    let limits = resource::parse(&text);
     let status =
         proc_dir.read_path(&format!("{pid}/status")).map(|text| status::parse(&text)).unwrap_or_default();
     let bounds = [

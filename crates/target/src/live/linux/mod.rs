@@ -16,10 +16,11 @@ mod sweep;
 mod threads;
 
 pub use find::find;
+pub use limits::limits;
 pub use proc_dir::{ProcDir, age_seconds};
 pub use sampler::{Reading, Sampler};
 pub use save::{Saved, save};
-pub use snapshot::snapshot;
+pub use snapshot::{snapshot, system};
 pub use sweep::{Selection, sweep};
 
 use residue_model::Bytes;

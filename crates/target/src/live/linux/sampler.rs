@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use residue_model::{Process, ProcessId, ProcessState, Region, Sample, Thread};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::pagemap::Pagemap;
 use super::snapshot::{explain, identify, read_maps};
@@ -21,6 +24,8 @@ pub struct Reading {
     pub sample: Sample,
     /// The regions with `Rss` and `Swap`, or why they could not be read.
     pub regions: Result<Vec<Region>>,
+    /// The processor time that this reading took; pauses between steps cost nobody anything.
+    pub busy: Duration,
     /// The threads, as of the last time their number changed.
     pub threads: Vec<Thread>,
 }
@@ -47,13 +52,15 @@ impl Sampler {
     /// # Errors
     /// When its small files cannot be read.
     pub fn read(&mut self) -> Result<Option<Reading>> {
+        let begun = processor_time();
         match self.totals() {
             Ok(Some(sample)) => {
                 let regions = self.regions();
                 let maps = regions.as_ref().ok().map(|regions| regions.len() as u64);
                 let sample = Sample { maps, ..sample };
                 self.follow_threads(&sample);
-                Ok(Some(Reading { sample, regions, threads: self.threads.clone() }))
+                let busy = processor_time().saturating_sub(begun);
+                Ok(Some(Reading { sample, regions, busy, threads: self.threads.clone() }))
             }
             Ok(None) => Ok(None),
             Err(error)
@@ -109,4 +116,10 @@ impl Sampler {
             self.threads = threads::read(&self.proc_dir, self.process.pid).unwrap_or_default();
         }
     }
+}
+
+/// The processor time of this thread so far.
+fn processor_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(now).unwrap_or_default()
 }

@@ -40,7 +40,7 @@ pub fn snapshot(proc_dir: &ProcDir, pid: ProcessId, care: Care) -> Result<Snapsh
         Ok(threads) => snapshot.threads = threads,
         Err(error) => snapshot.gaps.push(Gap::new("threads", error.to_string())),
     }
-    snapshot.limits = limits::read(proc_dir, pid, &snapshot.system, &mut snapshot.gaps);
+    snapshot.limits = limits(proc_dir, pid, &snapshot.system, &mut snapshot.gaps);
     snapshot.space = AddressSpace::of(&snapshot.regions, lowest_address(proc_dir));
     Ok(snapshot)
 }
@@ -83,7 +83,7 @@ pub(super) fn identify(proc_dir: &ProcDir, pid: ProcessId) -> Result<Draft> {
 }
 
 /// The machine's memory.
-pub(super) fn system(proc_dir: &ProcDir) -> SystemMemory {
+pub fn system(proc_dir: &ProcDir) -> SystemMemory {
     let mut system = proc_dir.read_path("meminfo").map(|text| meminfo::parse(&text)).unwrap_or_default();
     let iomem = proc_dir.read_path("iomem").unwrap_or_default();
     (system.installed, system.kernel_image) = iomem::parse(&iomem);

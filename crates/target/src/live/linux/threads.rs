@@ -17,6 +17,7 @@ fn thread(proc_dir: &ProcDir, pid: ProcessId, tid: u32) -> Thread {
     let call = proc_dir.read_path(&format!("{pid}/task/{tid}/syscall")).unwrap_or_default();
     Thread {
         tid,
+        is_main: tid == pid.0,
         name: printable(name.strip_suffix(b"\n").unwrap_or(&name)),
         stack_pointer: stack_pointer(&call),
         robust_list: robust_list(tid),
