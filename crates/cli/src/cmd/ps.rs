@@ -156,15 +156,11 @@ fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Re
     let drawn = if shape == Shape::Pie { SLICES } else { BARS };
     let parts = parts(answer, column, args.top.unwrap_or(drawn));
     let title = format!("{} by {}", column.title(), query.view.row_name());
-    match file {
-        Some(path) => {
-            let drawn = chart::draw(shape, format(path)?, &title, &parts)?;
-            write_file(path, &drawn)?;
-        }
-        None => {
-            terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?;
-            gaps(args, output, &answer.gaps)?;
-        }
+    if let Some(path) = file {
+        write_file(path, &chart::draw(shape, format(path)?, &title, &parts)?)?;
+    } else {
+        terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?;
+        gaps(args, output, &answer.gaps)?;
     }
     Ok(true)
 }

@@ -71,7 +71,9 @@ fn only_what_moved_is_listed() {
     let usage = rows(&diff, "by_usage").first().expect("something grew");
     assert!(word(usage, "usage").starts_with("anonymous"), "{usage}");
     assert_eq!(usage["rss"], usage["size"], "every byte was touched");
-    assert!(regions.iter().all(|row| !word(row, "name").contains("libc.so")), "libc stands still: {regions:?}");
+    // Reading the clock and its input may bring in a page of libc; its size stands still.
+    let files = regions.iter().filter(|row| word(row, "name").contains(".so") && row["size"] != 0);
+    assert_eq!(files.count(), 0, "{regions:#?}");
     assert!(shown.contains('+') && shown.contains("MiB"), "{shown}");
 }
 
@@ -117,7 +119,7 @@ fn what_is_no_saved_map_is_refused() {
         folder.with("garbage.json", [0xA5_u8; 4000]),
         folder.with("cut.json", &whole[..whole.len() / 2]),
         folder.with("list.json", "[1, 2, 3]"),
-        folder.with("other.json", residue(&["ps", "--filter", &pid, "--json"]).good().out),
+        folder.with("other.json", residue(&["ps", "--filter", &format!("pid={pid}"), "--json"]).good().out),
         folder.with("future.json", String::from_utf8_lossy(&whole).replace("residue.map/1", "residue.map/2")),
     ] {
         let ran = residue(&["map", &pid, "--diff", &file]).ended(3);

@@ -45,7 +45,8 @@ fn a_32_bit_process_in_crumbs_is_warned_of() {
     let first = program.number("first_hole");
     assert!(rows(&map["free"], "top").iter().any(|hole| address(hole, "start") == first));
     assert!(shown.contains("32-bit"), "{shown}");
-    let warning = shown.lines().find(|line| line.contains("a mapping above") || line.contains("no mapping above"));
+    let warning =
+        shown.lines().find(|line| line.contains("a mapping above") || line.contains("no mapping above"));
     assert!(warning.is_some_and(|line| line.contains("2.0 MiB")), "no warning: {shown}");
 }
 

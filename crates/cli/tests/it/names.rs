@@ -12,7 +12,8 @@ use crate::harness::{Ran, document, residue, word};
 fn harmless(what: &str, output: &[u8]) {
     let bad = output.iter().position(|&byte| (byte < b' ' && byte != b'\n') || byte == 0x7f);
     if let Some(at) = bad {
-        let near = String::from_utf8_lossy(&output[at.saturating_sub(60)..(at + 20).min(output.len())]).into_owned();
+        let near =
+            String::from_utf8_lossy(&output[at.saturating_sub(60)..(at + 20).min(output.len())]).into_owned();
         panic!("{what} holds the byte {:#04x}: {near:?}", output[at]);
     }
     let text = std::str::from_utf8(output).unwrap_or_else(|error| panic!("{what} is not UTF-8: {error}"));
@@ -29,12 +30,13 @@ fn deaf() -> (Running, String) {
 fn each_command(pid: &str) -> Vec<(String, Ran)> {
     let folder = Folder::new();
     let page = folder.file("page.html");
+    let condition = format!("pid={pid}");
     let mut ran = Vec::new();
     for arguments in [
-        &["ps", "--filter", pid, "--columns", "pid,name,command"][..],
-        &["ps", "--filter", pid, "--bar"],
-        &["ps", "--filter", pid, "--by", "mapping"],
-        &["ps", "--filter", pid, "--json"],
+        &["ps", "--filter", &condition, "--columns", "pid,name,command"][..],
+        &["ps", "--filter", &condition, "--bar"],
+        &["ps", "--filter", &condition, "--by", "mapping"],
+        &["ps", "--filter", &condition, "--json"],
         &["map", pid, "--all"],
         &["map", pid, "--json"],
         &["map", pid, "--html", &page],
@@ -74,7 +76,7 @@ fn a_file_name_cannot_write_to_the_terminal() {
 fn an_odd_name_is_told_in_escapes() {
     let (_deaf, pid) = deaf();
 
-    let document = document(&["ps", "--filter", &pid]);
+    let document = document(&["ps", "--filter", &format!("pid={pid}")]);
 
     let row = &document["processes"][0];
     assert_eq!(word(row, "name"), r"d) R\x0a\x1b[31m\xff");
@@ -87,7 +89,7 @@ fn an_odd_name_is_told_in_escapes() {
 fn an_odd_name_does_not_shift_the_numbers() {
     let (deaf, pid) = deaf();
 
-    let document = document(&["ps", "--filter", &pid]);
+    let document = document(&["ps", "--filter", &format!("pid={pid}")]);
 
     let row = &document["processes"][0];
     assert_eq!(row["threads"], 1);

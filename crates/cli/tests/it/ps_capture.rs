@@ -75,7 +75,7 @@ fn smem_reads_our_capture() {
     let path = folder.file("host.tar");
     residue(&["ps", "--save", &path]).good();
 
-    let smem = oracle::smem(&["-S", &path]);
+    let smem = oracle::smem_of(&path);
 
     for row in crowd.rows_in(&document(&["ps", "--filter", &crowd.filter()])) {
         let truth = &smem[&u32::try_from(number(&row, "pid")).expect("a pid")];

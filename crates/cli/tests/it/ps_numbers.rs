@@ -94,10 +94,10 @@ fn threads_regions_and_scores_are_counted() {
     let layout = Program::build("layout").spawn(&[]);
     let pid = layout.pid();
 
-    let document = document(&["ps", "--filter", &format!("process={pid}")]);
+    let document = document(&["ps", "--filter", &format!("pid={pid}")]);
 
     let row = &document["processes"][0];
-    assert_eq!(document["processes"].as_array().map(Vec::len), Some(1), "a number alone means that pid");
+    assert_eq!(document["processes"].as_array().map(Vec::len), Some(1), "a pid is one process");
     assert_eq!(number(row, "pid"), u64::from(pid));
     assert_eq!(row["name"], "layout");
     assert_eq!(number(row, "threads"), layout.number("threads"));

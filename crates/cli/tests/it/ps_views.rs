@@ -97,7 +97,10 @@ fn mappings_are_those_of_smem() {
     let crowd = Crowd::of("smem_maps", 4);
     let base = ["-m", "-H", "-c", "pss pids count map", "-P", &crowd.pattern()];
     let smem = oracle::tool("smem", &base);
-    let truth = smem.lines().find(|line| line.ends_with("/dev/zero")).expect("smem sees the shared memory");
+    let truth = smem
+        .lines()
+        .find(|line| line.trim_end().ends_with("/dev/zero"))
+        .expect("smem sees the shared memory");
     let truth: Vec<u64> = truth.split_whitespace().take(3).map(|word| word.parse().expect("KiB")).collect();
 
     let document = document(&["ps", "--by", "mapping", "--filter", &crowd.filter()]);

@@ -37,9 +37,21 @@ fn assert_sound(report: &Value) {
         let severity = word(finding, "severity");
         assert!(["critical", "warning", "info"].contains(&severity), "{severity}");
     }
-    let rank = |finding: &Value| ["critical", "warning", "info"].iter().position(|&word| finding["severity"] == word);
+    let rank = |finding: &Value| {
+        ["critical", "warning", "info"].iter().position(|&word| finding["severity"] == word)
+    };
     assert!(findings.is_sorted_by_key(rank), "most severe first: {findings:#?}");
     for advice in all_advice(report) {
+        works(&advice);
+    }
+}
+
+/// The first command that a newcomer copies from the first page that a newcomer sees.
+#[test]
+fn what_the_demo_advises_can_be_done() {
+    let report = document(&["triage", "--demo", "--for", "500ms"]);
+
+    for advice in all_advice(&report) {
         works(&advice);
     }
 }
@@ -61,7 +73,8 @@ fn a_leak_is_diagnosed_in_a_document() {
     assert!(verdict["rate_bytes_per_hour"]["estimate"].as_f64().is_some());
     assert!(!rows(verdict, "why").is_empty());
     let growth = row_of(rows(&report, "findings"), "id", "growth");
-    assert_eq!(growth["severity"], "warning");
+    // Critical where the machine is so small that the leak fills it within the hour.
+    assert!(growth["severity"] == "warning" || growth["severity"] == "critical", "{growth}");
     assert!(rows(&report, "samples").len() > 20);
     assert!(number(&report["map"]["summary"]["total"], "regions") > 10);
     assert_eq!(report["ended"], false);
@@ -74,7 +87,9 @@ fn the_demo_is_found_leaking() {
     let ran = residue(&["triage", "--demo", "--for", "9s"]).good();
 
     let shown = ran.text();
-    for words in ["LIKELY LEAK", "/h", "where", "heap", "why", "next", "FOOTPRINT", "GROWTH BY CLASS", "FINDINGS"] {
+    for words in
+        ["LIKELY LEAK", "/h", "where", "heap", "why", "next", "FOOTPRINT", "GROWTH BY CLASS", "FINDINGS"]
+    {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     ran.says(&["demo: process", "by its own count it lost"]);
@@ -94,7 +109,8 @@ fn the_demo_is_found_leaking() {
 fn the_demo_ends_its_child() {
     let ran = residue(&["triage", "--demo", "--for", "500ms"]).good();
 
-    let pid = ran.err.split_whitespace().skip_while(|word| *word != "process").nth(1).expect("it names its child");
+    let pid =
+        ran.err.split_whitespace().skip_while(|word| *word != "process").nth(1).expect("it names its child");
     let pid: u32 = pid.parse().expect("a pid");
     assert!(!fs::exists(format!("/proc/{pid}")).expect("/proc is there"), "{pid} still runs");
 }
@@ -108,7 +124,10 @@ fn equal_regions_are_found_without_a_hint() {
 
     let finding = row_of(rows(&report, "findings"), "id", "equal_regions");
     assert!(word(finding, "title").contains("9,000") || word(finding, "title").contains("9000"), "{finding}");
-    assert!(finding.to_string().contains("0x20000") || finding.to_string().contains("128.0 KiB"), "{finding}");
+    assert!(
+        finding.to_string().contains("0x20000") || finding.to_string().contains("128.0 KiB"),
+        "{finding}"
+    );
     assert_sound(&report);
 }
 
@@ -116,10 +135,11 @@ fn equal_regions_are_found_without_a_hint() {
 fn crumbs_of_a_32_bit_address_space_are_critical() {
     let program = Program::build("fragmented32").bits32().spawn(&[]);
 
-    let ran = residue(&["triage", &program.pid().to_string(), "--for", "1s", "--json", "--fail-on", "critical"]);
+    let ran =
+        residue(&["triage", &program.pid().to_string(), "--for", "1s", "--json", "--fail-on", "critical"]);
 
     let report = ran.ended(1).json();
-    let finding = row_of(rows(&report, "findings"), "id", "fragmented");
+    let finding = row_of(rows(&report, "findings"), "id", "address_space_fragmented");
     assert_eq!(finding["severity"], "critical");
     assert!(word(finding, "title").contains("2.0 MiB"), "{finding}");
     assert_sound(&report);
@@ -127,7 +147,8 @@ fn crumbs_of_a_32_bit_address_space_are_critical() {
 
 #[test]
 fn a_region_count_near_the_limit_is_found() {
-    let limit: u64 = fs::read_to_string("/proc/sys/vm/max_map_count").expect("Linux").trim().parse().expect("a count");
+    let limit: u64 =
+        fs::read_to_string("/proc/sys/vm/max_map_count").expect("Linux").trim().parse().expect("a count");
     assert!(limit < 200_000, "vm.max_map_count is {limit}: too many regions for a test");
     let program = Program::build("regions").spawn(&[&format!("count={}", limit - 1000)]);
 

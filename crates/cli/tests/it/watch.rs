@@ -69,7 +69,8 @@ fn what_does_not_leak_is_not_accused() {
     let pids = pids(&[&flat, &full, &step, &still]);
     let arguments: Vec<&str> = ["watch"].into_iter().chain(pids.iter().map(String::as_str)).collect();
 
-    let watched = residue(&[&arguments[..], &["--for", "10s", "--fail-on", "leak", "--json"]].concat()).good();
+    let watched =
+        residue(&[&arguments[..], &["--for", "10s", "--fail-on", "leak", "--json"]].concat()).good();
 
     let watched = watched.json();
     for (series, program) in rows(&watched, "series").iter().zip(["flat", "cache", "step", "still"]) {
@@ -125,7 +126,8 @@ fn samples_are_what_the_kernel_counts() {
 fn lines_show_the_change_since_the_line_before() {
     let leaky = leaky("mmap", &["rate=50000000", "size=1048576"]);
 
-    let shown = residue(&["watch", &leaky.pid().to_string(), "--for", "2s", "--interval", "500ms"]).good().text();
+    let shown =
+        residue(&["watch", &leaky.pid().to_string(), "--for", "2s", "--interval", "500ms"]).good().text();
 
     let lines: Vec<&str> = shown.lines().take_while(|line| !line.is_empty()).collect();
     for word in ["TIME", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"] {
@@ -133,7 +135,7 @@ fn lines_show_the_change_since_the_line_before() {
     }
     assert!(lines.len() >= 4, "{shown}");
     for line in &lines[2..] {
-        assert!(line.contains("+") && line.contains("MiB"), "{line}");
+        assert!(line.contains('+') && line.contains("MiB"), "{line}");
         assert!(line.contains('▁') || line.contains('█'), "a sparkline: {line}");
     }
 }

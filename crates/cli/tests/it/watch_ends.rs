@@ -35,16 +35,16 @@ impl Begun {
         line
     }
 
-    /// Waits until it samples: a document is printed at the end only, so its reads have to tell.
+    /// Waits until it has sampled a few times: a document is printed at the end only, but between samples it sleeps.
     fn sampling(&self) {
         let (begin, before) = (Instant::now(), self.catches_interrupts());
-        while self.reads() < before + 100 {
+        while self.sleeps() < before + 5 {
             assert!(begin.elapsed() < Duration::from_secs(60), "it never sampled");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Waits until Ctrl-C is listened for, and gives the number of reads so far.
+    /// Waits until Ctrl-C is listened for, and gives how often it has slept so far.
     fn catches_interrupts(&self) -> u64 {
         let begin = Instant::now();
         loop {
@@ -52,17 +52,19 @@ impl Begun {
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
             let caught = u64::from_str_radix(caught.trim(), 16).expect("hexadecimal");
             if caught & (1 << 1) != 0 {
-                return self.reads();
+                return self.sleeps();
             }
             assert!(begin.elapsed() < Duration::from_secs(60), "it never listened for Ctrl-C");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn reads(&self) -> u64 {
-        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).expect("it runs");
-        let reads = io.lines().find_map(|line| line.strip_prefix("syscr: ")).expect("a count");
-        reads.parse().expect("a count")
+    /// How often its main thread has waited for something.
+    fn sleeps(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let sleeps =
+            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("a count");
+        sleeps.trim().parse().expect("a count")
     }
 
     fn interrupt(&self) {

@@ -159,6 +159,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Jump { bytes: jump, seconds, share } => {
             format!("{} of the growth came at once: {} at {}", percent(share), bytes(jump), duration(seconds))
         }
+        Reason::Bounded { rate: fastest } if fastest < 1.0 => "it did not move at all".into(),
         Reason::Bounded { rate: fastest } => {
             format!("it moves by no more than {}", rate(fastest).trim_start_matches('+'))
         }

@@ -4,7 +4,12 @@ use residue_target::{Census, ErrorKind, File, Files, Result};
 
 use crate::fixtures;
 
-fn census(name: &str, files: Files, select: &dyn Fn(&Process) -> bool, visitor: &mut Visitor<'_>) -> Result<Census> {
+fn census(
+    name: &str,
+    files: Files,
+    select: &dyn Fn(&Process) -> bool,
+    visitor: &mut Visitor<'_>,
+) -> Result<Census> {
     let bytes = fixtures::read(&format!("capture/{name}"));
     replay(|| Ok(bytes.as_slice()), files, select, visitor)
 }
@@ -46,7 +51,10 @@ fn what_other_tools_write_is_read_too() {
     for name in ["smem-form.tar", "pax-form.tar"] {
         let census = all(name).unwrap_or_else(|error| panic!("{name}: {error}"));
         let process = &census.processes[0];
-        assert_eq!((process.pid.0, process.name.as_str(), process.user.as_deref()), (101, "bash", Some("anna")));
+        assert_eq!(
+            (process.pid.0, process.name.as_str(), process.user.as_deref()),
+            (101, "bash", Some("anna"))
+        );
         assert_eq!(process.footprint.pss, Some(Bytes::kib(54 + 36)), "{name}");
     }
 }

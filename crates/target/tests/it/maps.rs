@@ -5,12 +5,16 @@ use crate::fixtures;
 
 fn regions(name: &str) -> Vec<Region> {
     let mut regions = Vec::new();
-    maps::read(fixtures::read(name).as_slice(), &mut regions).unwrap_or_else(|error| panic!("{name}: {error}"));
+    maps::read(fixtures::read(name).as_slice(), &mut regions)
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     regions
 }
 
 fn named<'a>(regions: &'a [Region], name: &str) -> &'a Region {
-    regions.iter().find(|region| region.name() == name).unwrap_or_else(|| panic!("no region is called {name}"))
+    regions
+        .iter()
+        .find(|region| region.name() == name)
+        .unwrap_or_else(|| panic!("no region is called {name}"))
 }
 
 fn fails(name: &str) -> String {
@@ -51,15 +55,21 @@ fn a_path_with_a_space_a_line_end_and_no_utf8_is_one_printable_name() {
 
     let odd = named(&regions, r"/tmp/residue-layout-sjdlt2/a b\012c\xff.dat");
 
-    assert_eq!((odd.range.start, odd.size(), odd.inode), (Address(0x7fe0_acff_b000), Bytes(12_288), 10_297_656));
+    assert_eq!(
+        (odd.range.start, odd.size(), odd.inode),
+        (Address(0x7fe0_acff_b000), Bytes(12_288), 10_297_656)
+    );
 }
 
 #[test]
 fn memory_that_the_kernel_made_has_its_name() {
     let regions = regions("maps/linux-6.18-bash");
-    for (name, letters, size) in
-        [("[vvar]", "r--p", 16), ("[vvar_vclock]", "r--p", 8), ("[vdso]", "r-xp", 8), ("[stack]", "rw-p", 132)]
-    {
+    for (name, letters, size) in [
+        ("[vvar]", "r--p", 16),
+        ("[vvar_vclock]", "r--p", 8),
+        ("[vdso]", "r-xp", 8),
+        ("[stack]", "rw-p", 132),
+    ] {
         let region = named(&regions, name);
         assert_eq!((region.protection.to_string().as_str(), region.size()), (letters, Bytes::kib(size)));
     }

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use procfs::process::{Limits, MMPermissions, MMapPath, MemoryMap, MemoryMaps, SmapsRollup, Stat, StatM, Status};
+use procfs::process::{
+    Limits, MMPermissions, MMapPath, MemoryMap, MemoryMaps, SmapsRollup, Stat, StatM, Status,
+};
 use procfs::{FromBufRead, FromRead, Meminfo};
 use residue_model::{Bytes, Counter, Region};
 use residue_target::procfs::limits;
@@ -20,10 +22,13 @@ fn undamaged(folder: &str) -> Vec<String> {
 }
 
 /// Both of one mind about a region: where, how, what and how much.
-pub(crate) fn assert_same(region: &Region, oracle: &MemoryMap, what: &str) {
+fn assert_same(region: &Region, oracle: &MemoryMap, what: &str) {
     assert_eq!((region.range.start.0, region.range.end.0), oracle.address, "{what}");
     assert_eq!((region.offset.0, region.inode), (oracle.offset, oracle.inode), "{what}");
-    assert_eq!((i64::from(region.device.0), i64::from(region.device.1)), (oracle.dev.0.into(), oracle.dev.1.into()));
+    assert_eq!(
+        (i64::from(region.device.0), i64::from(region.device.1)),
+        (oracle.dev.0.into(), oracle.dev.1.into())
+    );
     for (mine, flag) in [
         (region.protection.read, MMPermissions::READ),
         (region.protection.write, MMPermissions::WRITE),
@@ -144,8 +149,14 @@ fn the_machine_is_what_the_oracle_sees() {
         assert_eq!(ours.available, oracle.mem_available.map(Bytes), "{name}");
         assert_eq!((ours.buffers, ours.cached), (Some(Bytes(oracle.buffers)), Some(Bytes(oracle.cached))));
         assert_eq!((ours.anonymous, ours.mapped), (oracle.anon_pages.map(Bytes), Some(Bytes(oracle.mapped))));
-        assert_eq!((ours.shmem, ours.slab_reclaimable), (oracle.shmem.map(Bytes), oracle.s_reclaimable.map(Bytes)));
-        assert_eq!((ours.swap_total, ours.swap_free), (Some(Bytes(oracle.swap_total)), Some(Bytes(oracle.swap_free))));
+        assert_eq!(
+            (ours.shmem, ours.slab_reclaimable),
+            (oracle.shmem.map(Bytes), oracle.s_reclaimable.map(Bytes))
+        );
+        assert_eq!(
+            (ours.swap_total, ours.swap_free),
+            (Some(Bytes(oracle.swap_total)), Some(Bytes(oracle.swap_free)))
+        );
     }
 }
 

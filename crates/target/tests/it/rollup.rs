@@ -43,6 +43,6 @@ fn a_part_of_pss_that_nobody_knows_yet_is_not_pss() {
 #[test]
 fn a_field_without_its_number_is_named_by_its_line() {
     let fails = |name: &str| rollup::parse(&fixtures::read(name)).expect_err(name).to_string();
-    assert_eq!(fails("rollup/damaged-number"), "line 2 of smaps_rollup: a field without its number");
+    assert_eq!(fails("rollup/damaged-number"), "line 3 of smaps_rollup: a field without its number");
     assert_eq!(fails("rollup/damaged-empty-value"), "line 2 of smaps_rollup: a field without its number");
 }

@@ -66,7 +66,7 @@ fn the_machine_is_read_with_what_its_kernel_knows() {
 
 #[test]
 fn installed_memory_is_what_the_firmware_lists() {
-    let kernel = Bytes(0x0120_9988 + 0x00a0_a000 + 0x0027_c10d + 0x0012_4000);
+    let kernel = Bytes(0x0120_9988 + 0x00a0_a000 + 0x0027_c100 + 0x0012_4000);
     let ram = Bytes(0x0009_ec00 + 0xbff0_0000 + 0x5_4000_0000);
     assert_eq!(iomem::parse(&small("iomem-linux-6.18-machine")), (Some(ram), Some(kernel)));
     assert_eq!(iomem::parse(&small("iomem-hidden-constructed")), (None, None));
@@ -89,7 +89,8 @@ fn a_control_group_is_where_the_memory_controller_is() {
 
 #[test]
 fn segments_are_read_with_the_columns_of_today() {
-    let expected = SharedSegment { id: 32_777, size: Bytes::mib(1), attached: 1, creator: 19_413, creator_uid: 0 };
+    let expected =
+        SharedSegment { id: 32_777, size: Bytes::mib(1), attached: 1, creator: 19_413, creator_uid: 0 };
     let segments = sysvipc::parse(&small("sysvipc-linux-6.18-layout"));
     assert_eq!((segments.len(), &segments[1]), (2, &expected));
     assert_eq!(sysvipc::parse(&small("sysvipc-damaged")), []);
@@ -111,8 +112,14 @@ fn a_process_is_drafted_from_its_small_files() {
     let process = draft.process;
     assert_eq!(process.command.as_deref(), Some("/usr/bin/bash -c x=$(seq 2000); echo ready; read y; :"));
     assert_eq!((process.uid, process.oom_score), (Some(0), Some(666)));
-    assert_eq!((process.footprint.rss, process.footprint.uss), (Some(Bytes::kib(3304)), Some(Bytes::kib(292))));
-    assert_eq!((process.footprint.anon, process.footprint.vss), (Some(Bytes::kib(292)), Some(Bytes(4_464_640))));
+    assert_eq!(
+        (process.footprint.rss, process.footprint.uss),
+        (Some(Bytes::kib(3304)), Some(Bytes::kib(292)))
+    );
+    assert_eq!(
+        (process.footprint.anon, process.footprint.vss),
+        (Some(Bytes::kib(292)), Some(Bytes(4_464_640)))
+    );
 }
 
 #[test]

@@ -18,7 +18,9 @@ fn fails(name: &str) -> String {
 /// Sums in KiB: `rss`, `pss`, `uss`, `anonymous`.
 fn sums(regions: &[Region]) -> [Option<u64>; 4] {
     let mut sum = Counters::default();
-    regions.iter().for_each(|region| sum.add(&region.counters));
+    for region in regions {
+        sum.add(&region.counters);
+    }
     [sum.get(Counter::Rss), sum.get(Counter::Pss), sum.uss(), sum.get(Counter::Anonymous)]
         .map(|size| size.map(|size| size.0 / 1024))
 }
@@ -48,7 +50,9 @@ fn sizes_of_real_programs_are_read_to_the_page() {
 
 #[test]
 fn every_kernel_gives_the_same_sums_in_its_own_order() {
-    for kernel in ["linux-3.2-constructed", "linux-4.4-constructed", "linux-5.10-constructed", "future-constructed"] {
+    for kernel in
+        ["linux-3.2-constructed", "linux-4.4-constructed", "linux-5.10-constructed", "future-constructed"]
+    {
         let (regions, _) = read(&format!("smaps/{kernel}"));
         assert_eq!(sums(&regions), [836, 231, 176, 176].map(Some), "{kernel}");
     }
@@ -59,7 +63,11 @@ fn fields_of_later_kernels_stay_unknown_before_them() {
     use Counter::{Ksm, LazyFree, PrivateHugetlb, PssDirty, ShmemPmdMapped, Swap, SwapPss};
     for (kernel, known, absent) in [
         ("linux-3.2-constructed", vec![Swap], vec![SwapPss, PrivateHugetlb, LazyFree, PssDirty, Ksm]),
-        ("linux-4.4-constructed", vec![SwapPss, PrivateHugetlb], vec![LazyFree, ShmemPmdMapped, PssDirty, Ksm]),
+        (
+            "linux-4.4-constructed",
+            vec![SwapPss, PrivateHugetlb],
+            vec![LazyFree, ShmemPmdMapped, PssDirty, Ksm],
+        ),
         ("linux-5.10-constructed", vec![LazyFree, ShmemPmdMapped], vec![PssDirty, Ksm]),
         ("linux-6.18-bash", vec![PssDirty, Ksm], vec![]),
     ] {
@@ -184,14 +192,30 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         Just(b"[heap]".to_vec()),
         Just(b"/dev/zero (deleted)".to_vec()),
         // A path as the kernel prints it: it may hold any byte but the end of a line.
-        proptest::collection::vec(prop_oneof![1..10_u8, 11..=255_u8], 0..40).prop_map(|tail| [b"/", &tail[..]].concat()),
+        proptest::collection::vec(prop_oneof![1..10_u8, 11..=255_u8], 0..40).prop_map(|tail| [
+            b"/",
+            &tail[..]
+        ]
+        .concat()),
     ];
     (
         (0..1_u64 << 47, 1..1_u64 << 20, "[r-][w-][x-][ps]", 0..u64::MAX),
-        ((0..256_u32, 0..256_u32), any::<u64>(), name, proptest::collection::vec(0..u64::MAX / 1024, KEYS.len())),
+        (
+            (0..256_u32, 0..256_u32),
+            any::<u64>(),
+            name,
+            proptest::collection::vec(0..u64::MAX / 1024, KEYS.len()),
+        ),
     )
-        .prop_map(|((start, pages, letters, offset), (device, inode, name, values))| {
-            Drawn { start: start & !0xfff, pages, letters, offset, device, inode, name, values }
+        .prop_map(|((start, pages, letters, offset), (device, inode, name, values))| Drawn {
+            start: start & !0xfff,
+            pages,
+            letters,
+            offset,
+            device,
+            inode,
+            name,
+            values,
         })
 }
 

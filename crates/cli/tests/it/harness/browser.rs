@@ -13,7 +13,7 @@ use super::folder::Folder;
 /// How long the browser may be silent before the test is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A page in a real browser without a window, asked over the DevTools protocol.
+/// A page in a real browser without a window, asked over the `DevTools` protocol.
 ///
 /// The protocol goes through a pipe (`--remote-debugging-pipe`): no port is opened and nothing can be fetched.
 pub(crate) struct Page {
@@ -94,10 +94,14 @@ impl Page {
             message["sessionId"] = json!(self.session);
         }
         let sent = write!(self.input, "{message}\0").and_then(|()| self.input.flush());
-        sent.unwrap_or_else(|error| panic!("the browser does not listen ({error}): is chromium installed? cargo xtask setup"));
+        sent.unwrap_or_else(|error| {
+            panic!("the browser does not listen ({error}): is chromium installed? cargo xtask setup")
+        });
         loop {
             let message = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-                panic!("the browser says nothing to {method} ({error}): is chromium installed? cargo xtask setup")
+                panic!(
+                    "the browser says nothing to {method} ({error}): is chromium installed? cargo xtask setup"
+                )
             });
             if message["id"] == self.last {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
@@ -148,7 +152,8 @@ impl Page {
     /// The visible texts of all elements that a selector fits.
     #[track_caller]
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
-        let value = self.value(&format!("[...document.querySelectorAll({selector:?})].map(e => e.innerText)"));
+        let value =
+            self.value(&format!("[...document.querySelectorAll({selector:?})].map(e => e.innerText)"));
         serde_json::from_value(value).expect("texts")
     }
 
@@ -184,7 +189,8 @@ impl Page {
         );
         let middle = self.value(&middle);
         for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({"type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1});
+            let event =
+                json!({"type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", &event);
         }
         self.settle();
@@ -209,14 +215,23 @@ impl Page {
     pub(crate) fn keep(&mut self, name: &str) {
         let Ok(folder) = std::env::var("RESIDUE_SCREENSHOTS") else { return };
         let shot = self.call("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
-        let path = Path::new(&folder).join(format!("{name}.png.base64"));
-        fs::write(path, shot["data"].as_str().unwrap_or_default()).expect("the folder can be written");
+        let picture = Path::new(&folder).join(format!("{name}.png"));
+        let mut decode = Command::new("sh");
+        decode.args(["-c", "base64 -d > \"$1\"", "sh"]).arg(picture).stdin(Stdio::piped());
+        let mut child = decode.spawn().expect("sh starts");
+        let text = shot["data"].as_str().unwrap_or_default();
+        child.stdin.take().expect("stdin was asked for").write_all(text.as_bytes()).expect("it reads");
+        child.wait().expect("it ends");
     }
 }
 
 impl Drop for Page {
+    /// A killed browser leaves children behind that still write to its profile: first it is asked.
     fn drop(&mut self) {
-        // The shell became the browser, and its children end with it.
+        let asked = write!(self.input, "{}\0", json!({"id": 0, "method": "Browser.close"}));
+        if asked.and_then(|()| self.input.flush()).is_ok() {
+            while self.messages.recv_timeout(Duration::from_secs(10)).is_ok() {}
+        }
         let _ = self.browser.kill();
         let _ = self.browser.wait();
     }
