@@ -50,6 +50,8 @@ fn plain(region: &Region) -> Usage {
     match region.name() {
         "[heap]" => Usage::Heap,
         "[stack]" => Usage::MainStack,
+        // Linux 3.4 to 4.4 named the stacks of threads.
+        name if name.starts_with("[stack:") => Usage::ThreadStack,
         "[vdso]" | "[vvar]" | "[vvar_vclock]" | "[vsyscall]" | "[sigpage]" | "[vectors]" => Usage::Vdso,
         name if name.starts_with("/SYSV") && region.protection.shared => Usage::SysvShm,
         name if name.starts_with("/memfd:") => Usage::Memfd,

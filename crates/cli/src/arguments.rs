@@ -119,8 +119,8 @@ pub(crate) struct MapArgs {
     /// A pid, or the name of just one process
     pub(crate) target: String,
 
-    /// List only regions for which all of this holds: usage=anonymous|heap,protection=rw-p,min-size=1M,min-rss=1M,
-    /// state=reserved,name=REGEX
+    /// List only regions for which all of these hold, parted by commas: usage=anonymous|heap, protection=rw-p,
+    /// state=reserved, min-size=1M, min-rss=1M, name=REGEX
     #[arg(long, value_name = "CONDITIONS", default_value = "")]
     pub(crate) filter: String,
 
@@ -181,8 +181,10 @@ pub(crate) enum WatchFailOn {
 
 #[derive(Args)]
 #[command(after_help = "\
-Columns: pid user name command vss rss pss uss swap swap_pss anon file shmem res_minus_shr majflt minflt
-threads maps oom_score; with --by user also processes, with --by mapping also mapping processes average_pss
+Columns:
+  pid user name command vss rss pss uss swap swap_pss anon file
+  shmem res_minus_shr majflt minflt threads maps oom_score
+  with --by user also processes; with --by mapping also mapping, processes, average_pss
 
 Examples:
   residue ps --top 10

@@ -2,6 +2,8 @@ use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
+use residue::{ErrorKind, printable};
+
 use crate::exit::Exit;
 
 /// Why a command ended early, and what the user is told.
@@ -46,20 +48,26 @@ impl Trouble {
         if self.exit == Exit::Done {
             return Exit::Done;
         }
-        eprintln!("error: {}", self.what);
+        eprintln!("error: {}", harmless(&self.what));
         for cause in &self.causes {
-            eprintln!("  cause: {cause}");
+            eprintln!("  cause: {}", harmless(cause));
         }
         if let Some(help) = &self.help {
-            eprintln!("  help: {help}");
+            eprintln!("  help: {}", harmless(help));
         }
         self.exit
     }
 }
 
+/// Text that may repeat what was typed, or what a process calls itself; its own lines stay lines.
+fn harmless(text: &str) -> String {
+    text.lines().map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join("\n")
+}
+
 impl From<residue::Error> for Trouble {
     fn from(error: residue::Error) -> Trouble {
         let exit = match &error {
+            residue::Error::Target(target) if target.kind() == ErrorKind::Write => Exit::Failed,
             residue::Error::Target(_) => Exit::Target,
             residue::Error::Question(_) => Exit::Usage,
             // Whoever read us has seen enough: `residue ps | head`.

@@ -36,7 +36,8 @@ impl Bytes {
 
     /// The distance to `other`, negative when `other` is larger.
     pub fn signed_since(self, other: Bytes) -> i64 {
-        i64::try_from(i128::from(self.0) - i128::from(other.0)).unwrap_or(i64::MAX)
+        let distance = i128::from(self.0) - i128::from(other.0);
+        i64::try_from(distance).unwrap_or(if distance < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!([Bytes(u64::MAX), Bytes(1)].into_iter().sum::<Bytes>(), Bytes(u64::MAX));
         assert_eq!(Bytes(1) - Bytes(2), Bytes::ZERO);
         assert_eq!(Bytes(1).signed_since(Bytes(3)), -2);
+        assert_eq!(Bytes(0).signed_since(Bytes(u64::MAX)), i64::MIN);
     }
 
     #[test]

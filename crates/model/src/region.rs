@@ -108,7 +108,10 @@ impl Region {
         let name = self.name();
         self.inode == 0
             && !self.protection.shared
-            && (name.is_empty() || name == "[heap]" || name == "[stack]" || name.starts_with("[anon:"))
+            && (name.is_empty()
+                || name == "[heap]"
+                || name.starts_with("[stack")
+                || name.starts_with("[anon:"))
     }
 
     /// What stands behind it.

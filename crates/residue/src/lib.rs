@@ -26,5 +26,7 @@ pub use ps::{Origin, Query, Request, areas, save, table};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
+pub use residue_target::ErrorKind;
 pub use residue_target::live::linux::Care;
+pub use residue_target::procfs::printable;
 pub use sampling::{Plan, Progress};

@@ -89,9 +89,7 @@ pub fn areas(request: &Request, progress: &dyn Fn(usize, usize)) -> Result<Machi
 /// # Errors
 /// When `/proc` cannot be read or the file not be written.
 pub fn save(path: &Path, progress: &dyn Fn(usize, usize)) -> Result<Saved> {
-    let failed = |error| {
-        TargetError::reading(path.display().to_string(), error).of(format!("cannot write {}", path.display()))
-    };
+    let failed = |error| TargetError::writing(path.display().to_string(), error);
     let mut output = BufWriter::new(Disk::create(path).map_err(failed)?);
     let compressed = path.extension().is_some_and(|end| end == "gz" || end == "tgz");
     let mut archive = Archive::new(&mut output, compressed);

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use residue_model::{Bytes, Counters, Gap, Process, ProcessId, ProcessState, SystemMemory};
+use residue_model::{Bytes, Counters, Gap, Process, ProcessId, ProcessState, Range, SystemMemory};
 
 use crate::procfs::smaps::{self, Record};
 use crate::procfs::{iomem, meminfo, printable};
@@ -98,7 +98,7 @@ impl<W: Write> Archive<W> {
 }
 
 fn writing(error: io::Error) -> Error {
-    Error::reading("the capture", error).of("failed to write the capture")
+    Error::writing("the capture", error)
 }
 
 /// Reads an archive; `select` decides which processes count, `visitor` sees each of their regions and says whether it
@@ -179,7 +179,7 @@ impl Roll {
         smaps::visit(entry, |record| {
             regions += 1;
             if !files.contains(File::Smaps) || visitor(&draft.process, record) {
-                sum.add(record.header.range.size(), &record.counters);
+                sum.add(record.header.range, &record.counters);
             }
         })?;
         if regions > 0 {
@@ -229,7 +229,9 @@ struct Owner {
 
 fn each_file(input: impl Read, mut each: impl FnMut(Path, Owner, &mut dyn Read) -> Result<()>) -> Result<()> {
     let mut archive = tar::Archive::new(decompressed(input)?);
-    for entry in archive.entries().map_err(reading)? {
+    // Raw: long names and other extensions are read whole by the library before anyone can ask how long they are, and
+    // no file of `/proc` needs them.
+    for entry in archive.entries().map_err(reading)?.raw(true) {
         let mut entry = entry.map_err(reading)?;
         let header = entry.header();
         let owner = Owner {
@@ -271,8 +273,11 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    pub(crate) fn add(&mut self, size: Bytes, counters: &Counters) {
-        self.size += size;
+    pub(crate) fn add(&mut self, range: Range, counters: &Counters) {
+        // The vsyscall page stands in the kernel's half: no other file counts it as the process's.
+        if range.end.0 >> 63 == 0 {
+            self.size += range.size();
+        }
         self.counters.add(counters);
     }
 

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Syntax,
     /// Reading failed in another way.
     Io,
+    /// Our own output cannot be written.
+    Write,
 }
 
 impl Error {
@@ -75,6 +77,12 @@ impl Error {
             _ => ErrorKind::Io,
         };
         Error { kind, what: format!("failed to read {}", what.into()), help: None, source: Some(source) }
+    }
+
+    /// A failure to write what was asked for.
+    pub fn writing(what: impl Into<String>, source: io::Error) -> Error {
+        let what = format!("failed to write {}", what.into());
+        Error { kind: ErrorKind::Write, what, help: None, source: Some(source) }
     }
 
     /// A known field that does not hold what it should.

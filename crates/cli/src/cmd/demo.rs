@@ -46,7 +46,9 @@ impl Demo {
     }
 
     /// Ends it, and sets its own count beside what was measured.
-    pub(crate) fn stop(mut self, diagnosis: &Diagnosis) {
+    pub(crate) fn stop(mut self, diagnosis: &mut Diagnosis) {
+        // No command can look at it again: the page must not advise one.
+        (diagnosis.series.ended, diagnosis.verdict.ended) = (true, true);
         drop(self.child.stdin.take());
         let mut lost = String::new();
         if let Some(mut output) = self.child.stdout.take() {
@@ -58,7 +60,7 @@ impl Demo {
         let an_hour = |rate: f64| size(Bytes(rate.max(0.0) as u64));
         eprintln!(
             "demo: by its own count it lost {}/h; from outside Residue measured {}/h, allocator overhead included;\n\
-             the process has ended: try the commands below on one of yours\n",
+             now one of yours: residue ps --top 10, then residue triage PID\n",
             an_hour(rate * 3600.0),
             an_hour(measured.estimate)
         );

@@ -27,14 +27,14 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
     let plan = Plan { span: Some(span), interval: None };
     let options = Options { care: args.care.care() };
     let bar = bar(&target, span).shown();
-    let diagnosis = triage(&target, &options, &plan, &interrupt, |progress| {
+    let mut diagnosis = triage(&target, &options, &plan, &interrupt, |progress| {
         if let Progress::Round(elapsed) = progress {
             bar.set(elapsed.min(span).as_millis().try_into().unwrap_or(u64::MAX));
         }
     })?;
     drop(bar);
     if let Some(demo) = demo {
-        demo.stop(&diagnosis);
+        demo.stop(&mut diagnosis);
     }
     show(args, output, &diagnosis)?;
     Ok(match args.fail_on {

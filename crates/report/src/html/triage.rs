@@ -41,7 +41,7 @@ fn main(diagnosis: &Diagnosis) -> Markup {
             @if diagnosis.findings.is_empty() {
                 p { "None in what was looked at: size and growth of memory, address space, limits." }
             }
-            @for found in &diagnosis.findings { (finding(found, pid)) }
+            @for found in &diagnosis.findings { (finding(found, pid, diagnosis.series.ended)) }
         }
         section id="footprint" {
             h2 { "Footprint" }
@@ -79,13 +79,13 @@ fn class(kind: VerdictKind) -> &'static str {
     }
 }
 
-fn finding(finding: &Finding, pid: ProcessId) -> Markup {
-    let text = words::finding(finding, pid);
+fn finding(finding: &Finding, pid: ProcessId, ended: bool) -> Markup {
+    let text = words::finding(finding, pid, ended);
     html! {
         article class={ "finding " (text.severity) } {
             h3 { (text.title) }
             ul.evidence { @for line in &text.evidence { li { (line) } } }
-            pre.next { (text.next) }
+            @if !text.next.is_empty() { pre.next { (text.next) } }
         }
     }
 }

@@ -25,12 +25,13 @@ struct FindingRow {
     severity: Severity,
     title: String,
     evidence: Vec<String>,
-    next: String,
+    next: Option<String>,
 }
 
 impl FindingRow {
-    fn of(finding: &Finding, pid: ProcessId) -> FindingRow {
-        let words::FindingText { title, evidence, next, .. } = words::finding(finding, pid);
+    fn of(finding: &Finding, pid: ProcessId, ended: bool) -> FindingRow {
+        let words::FindingText { title, evidence, next, .. } = words::finding(finding, pid, ended);
+        let next = Some(next).filter(|next| !next.is_empty());
         FindingRow { id: finding.evidence.id(), severity: finding.severity, title, evidence, next }
     }
 }
@@ -42,7 +43,11 @@ impl FindingRow {
 pub fn triage(out: &mut impl Write, diagnosis: &Diagnosis) -> Result<()> {
     let process = &diagnosis.map.snapshot.process;
     let body = TriageBody {
-        findings: diagnosis.findings.iter().map(|finding| FindingRow::of(finding, process.pid)).collect(),
+        findings: diagnosis
+            .findings
+            .iter()
+            .map(|finding| FindingRow::of(finding, process.pid, diagnosis.series.ended))
+            .collect(),
         verdict: VerdictRow::of(&diagnosis.verdict, process.pid),
         map: summary(&diagnosis.map, 10),
         samples: Samples::of(&diagnosis.series),

@@ -172,9 +172,9 @@ fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> R
         .number("PSS", 5)
         .number("USS", 4)
         .number("SWAP", 6)
-        .term("PROT", 2)
-        .term("USAGE", 1)
-        .text("NAME", 0);
+        .term("PROT", 3)
+        .term("USAGE", 2)
+        .text("NAME", 1);
     for region in &chosen[..shown] {
         let counter = |counter| size_or_dash(region.counters.get(counter));
         table.row(vec![
@@ -242,10 +242,10 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
         .flush_left()
         .term("CHANGE", 0)
         .number("START", 0)
-        .number("SIZE", 0)
+        .number("SIZE", 1)
         .number("RSS", 0)
-        .term("USAGE", 2)
-        .text("NAME", 0);
+        .term("USAGE", 3)
+        .text("NAME", 2);
     for region in &diff.regions[..shown] {
         let what = match region.change {
             Change::New => "new",

@@ -17,7 +17,7 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use residue_model::Gap;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::Result;
 
@@ -55,24 +55,41 @@ impl Screen {
         self.paint(Style::new().dimmed(), text)
     }
 
-    /// Breaks text into lines that fit, each begun with `indent` spaces.
+    /// Breaks text into lines that fit, each but the first begun with `indent` spaces. A word that is longer than a line
+    /// is broken too: a path or a command line can be.
     fn wrap(self, text: &str, indent: usize) -> String {
-        let width = self.width.unwrap_or(120).clamp(30, 120);
+        let room = self.width.unwrap_or(120).clamp(30, 120) - indent;
         let mut lines = vec![String::new()];
         for word in text.split(' ') {
-            let line = lines.last_mut().expect("starts with one line");
-            let length = line.width();
-            if length > 0 && indent + length + 1 + word.width() > width {
-                lines.push(word.to_owned());
-            } else {
-                if length > 0 {
+            for (part, piece) in pieces(word, room).into_iter().enumerate() {
+                let line = lines.last_mut().expect("starts with one line");
+                let fits = line.width() + 1 + piece.width() <= room;
+                if line.is_empty() {
+                    line.push_str(&piece);
+                } else if part == 0 && fits {
                     line.push(' ');
+                    line.push_str(&piece);
+                } else {
+                    lines.push(piece);
                 }
-                line.push_str(word);
             }
         }
         lines.join(&format!("\n{}", " ".repeat(indent)))
     }
+}
+
+/// A word in pieces of at most `room` columns.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for character in word.chars() {
+        let piece = pieces.last_mut().expect("starts with one piece");
+        if piece.width() + character.width().unwrap_or(0) > room {
+            pieces.push(character.to_string());
+        } else {
+            piece.push(character);
+        }
+    }
+    pieces
 }
 
 /// Writes what could not be seen; nothing when everything was.

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::growth::{Class, Place, Verdict, VerdictKind, points};
-use residue_analysis::{Diagnosis, Finding, Severity, Watched};
+use residue_analysis::{Diagnosis, Severity, Watched};
 use residue_model::{Bytes, ProcessId, Series, Source};
 
 use super::table::Table;
@@ -26,7 +26,7 @@ pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Re
     verdict(out, screen, &diagnosis.verdict, process.pid)?;
     footprint(out, screen, diagnosis)?;
     growth(out, screen, &diagnosis.series, &diagnosis.verdict)?;
-    findings(out, screen, &diagnosis.findings, process.pid)?;
+    findings(out, screen, diagnosis)?;
     gaps(out, screen, &diagnosis.gaps)
 }
 
@@ -144,13 +144,14 @@ fn size_of(bytes: f64) -> String {
     size(Bytes(whole(bytes).unsigned_abs()))
 }
 
-fn findings(out: &mut impl Write, screen: Screen, findings: &[Finding], pid: ProcessId) -> Result<()> {
+fn findings(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
+    let Diagnosis { findings, map, series, .. } = diagnosis;
     writeln!(out, "\n{}", screen.heading("FINDINGS"))?;
     if findings.is_empty() {
         writeln!(out, "  none in what was looked at: size and growth of memory, address space, limits")?;
     }
     for finding in findings {
-        let text = words::finding(finding, pid);
+        let text = words::finding(finding, map.snapshot.process.pid, series.ended);
         let mark = match finding.severity {
             Severity::Critical => screen.bad("critical"),
             Severity::Warning => screen.doubtful("warning "),
@@ -160,7 +161,9 @@ fn findings(out: &mut impl Write, screen: Screen, findings: &[Finding], pid: Pro
         for line in &text.evidence {
             writeln!(out, "            {}", screen.wrap(line, 12))?;
         }
-        writeln!(out, "            next: {}", text.next)?;
+        if !text.next.is_empty() {
+            writeln!(out, "            next: {}", text.next)?;
+        }
     }
     Ok(())
 }

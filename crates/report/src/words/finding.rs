@@ -15,13 +15,14 @@ pub struct FindingText {
     pub title: String,
     /// The numbers behind it, a line each.
     pub evidence: Vec<String>,
-    /// The command to run next.
+    /// The command to run next; empty when the process has ended.
     pub next: String,
 }
 
-/// Puts a finding into words.
-pub fn finding(finding: &Finding, pid: ProcessId) -> FindingText {
+/// Puts a finding on a process into words.
+pub fn finding(finding: &Finding, pid: ProcessId, ended: bool) -> FindingText {
     let (title, evidence, next) = texts(&finding.evidence, pid);
+    let next = if ended { String::new() } else { next };
     let severity = match finding.severity {
         Severity::Critical => "critical",
         Severity::Warning => "warning",

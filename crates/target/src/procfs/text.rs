@@ -24,7 +24,7 @@ pub fn printable(bytes: &[u8]) -> String {
 
 /// Marks that reorder what follows on the screen, so that a name could pose as another.
 fn is_direction_mark(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escape(text: &mut String, bytes: &[u8]) {

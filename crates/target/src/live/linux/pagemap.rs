@@ -33,6 +33,8 @@ pub(super) struct Pagemap {
     page_size_bytes: u64,
     /// `PAGEMAP_SCAN` works here; found out by the first try.
     scans: bool,
+    /// Pages that are no memory of the process, as far as this kernel tells them; found out by the first try.
+    excluded: u64,
 }
 
 /// Pages in a row of which the same is true.
@@ -46,7 +48,12 @@ struct Run {
 impl Pagemap {
     pub(super) fn open(proc_dir: &ProcDir, pid: ProcessId) -> io::Result<Pagemap> {
         let file = proc_dir.open_at(&format!("{pid}/pagemap"))?;
-        Ok(Pagemap { file, page_size_bytes: rustix::param::page_size() as u64, scans: true })
+        Ok(Pagemap {
+            file,
+            page_size_bytes: rustix::param::page_size() as u64,
+            scans: true,
+            excluded: ZERO | GUARD,
+        })
     }
 
     /// Sets `Rss` and `Swap` of each region. Regions must be in order of address.
@@ -102,6 +109,11 @@ impl Pagemap {
             match self.scan(range, runs) {
                 // Before Linux 6.7 there is no such call.
                 Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => self.scans = false,
+                // A category that this kernel does not know yet.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && self.excluded != ZERO => {
+                    self.excluded = ZERO;
+                    return self.runs(range, runs);
+                }
                 other => return other,
             }
         }
@@ -113,7 +125,7 @@ impl Pagemap {
         let mut start = range.start.0;
         while start < range.end.0 {
             let begun = Instant::now();
-            let mut request = ScanRequest::of(start, range.end.0, &mut found);
+            let mut request = ScanRequest::of(start, range.end.0, self.excluded, &mut found);
             let count = scan(&self.file, &mut request)?;
             runs.extend(found[..count].iter().map(PageRegion::run));
             if request.walk_end <= start || request.walk_end >= range.end.0 {
@@ -125,6 +137,7 @@ impl Pagemap {
         Ok(())
     }
 
+    /// The same from the entries alone. They do not tell the page of zeros from others, so what was only ever read counts.
     fn walk(&self, range: Range, runs: &mut Vec<Run>) -> io::Result<()> {
         let page = self.page_size_bytes;
         let mut at = range.start.0;
@@ -307,6 +320,10 @@ struct PageRegion {
 
 const PRESENT: u64 = 1 << 3;
 const SWAPPED: u64 = 1 << 4;
+/// The one page of zeros that stands for all memory that was only ever read: present, but nobody's.
+const ZERO: u64 = 1 << 5;
+/// Guard pages without a region of their own: they look swapped out and hold nothing. Since Linux 6.16.
+const GUARD: u64 = 1 << 8;
 
 impl PageRegion {
     fn run(&self) -> Run {
@@ -336,7 +353,7 @@ struct ScanRequest {
 }
 
 impl ScanRequest {
-    fn of(start: u64, end: u64, found: &mut [PageRegion]) -> ScanRequest {
+    fn of(start: u64, end: u64, excluded: u64, found: &mut [PageRegion]) -> ScanRequest {
         ScanRequest {
             size: size_of::<ScanRequest>() as u64,
             flags: 0,
@@ -346,8 +363,8 @@ impl ScanRequest {
             found: found.as_mut_ptr() as u64,
             found_length: found.len() as u64,
             max_pages: STEP as u64,
-            category_inverted: 0,
-            category_mask: 0,
+            category_inverted: excluded,
+            category_mask: excluded,
             category_anyof_mask: PRESENT | SWAPPED,
             return_mask: PRESENT | SWAPPED,
         }

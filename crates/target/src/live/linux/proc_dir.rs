@@ -16,11 +16,8 @@ pub struct ProcDir {
     root: OwnedFd,
 }
 
-/// No file that is read whole is larger: `cmdline` can be, and is cut there.
-const LARGEST: usize = 256 * 1024;
-
-/// The largest record that a single read gives.
-const PAGE: usize = 4096;
+/// No file that is read whole is larger but `cmdline`, which may be anything and is cut there.
+const LARGEST: usize = 4 * 1024 * 1024;
 
 /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
 const PROC_MAGIC: i64 = 0x9fa0;
@@ -87,19 +84,19 @@ impl ProcDir {
     pub(super) fn read(&self, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {
         let opened = self.open_file(pid, file)?;
         match file {
-            // One record each, shorter than a page: the kernel gives it whole or not at all, and asking once more
-            // whether that was all would be a third of all calls of a sweep.
+            // One record each: the kernel gives it whole or as much as there is room for, and asking once more whether
+            // that was all would be a third of all calls of a sweep.
             File::Stat | File::Statm | File::Status | File::OomScore | File::Rollup => {
-                read_once(&opened, into)
+                read_to_end(&opened, into, Ends::WithShortRead)
             }
-            File::Cmdline | File::Maps | File::Smaps => read_whole(&opened, into),
+            File::Cmdline | File::Maps | File::Smaps => read_to_end(&opened, into, Ends::WithNothing),
         }
     }
 
     /// Reads any file below the root whole.
     pub(super) fn read_path(&self, path: &str) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        read_whole(&self.open_at(path)?, &mut text)?;
+        read_to_end(&self.open_at(path)?, &mut text, Ends::WithNothing)?;
         Ok(text)
     }
 
@@ -115,19 +112,16 @@ fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-fn read_once(file: &fs::File, into: &mut Vec<u8>) -> io::Result<()> {
-    into.resize(PAGE, 0);
-    let length = loop {
-        match rustix::io::read(file, into.as_mut_slice()) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => break other?,
-        }
-    };
-    into.truncate(length);
-    Ok(())
+/// By what the end of a file is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// A read that gives nothing.
+    WithNothing,
+    /// A read that gives less than there is room for: the file is one record.
+    WithShortRead,
 }
 
-fn read_whole(file: &fs::File, into: &mut Vec<u8>) -> io::Result<()> {
+fn read_to_end(file: &fs::File, into: &mut Vec<u8>, ends: Ends) -> io::Result<()> {
     let mut length = 0;
     loop {
         if length == into.len() {
@@ -138,7 +132,12 @@ fn read_whole(file: &fs::File, into: &mut Vec<u8>) -> io::Result<()> {
         }
         match rustix::io::read(file, &mut into[length..]) {
             Ok(0) => break,
-            Ok(read) => length += read,
+            Ok(read) => {
+                length += read;
+                if ends == Ends::WithShortRead && length < into.len() {
+                    break;
+                }
+            }
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

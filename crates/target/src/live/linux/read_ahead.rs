@@ -20,15 +20,15 @@ pub(super) struct ReadAhead {
 }
 
 impl ReadAhead {
-    pub(super) fn of(file: File) -> ReadAhead {
+    pub(super) fn of(file: File) -> io::Result<ReadAhead> {
         let (to_user, full) = channel();
         let (empty, to_fill) = channel();
         for _ in 0..PIECES {
             // The other end is right here: it cannot be gone yet.
             let _ = empty.send(Vec::with_capacity(PIECE));
         }
-        thread::spawn(move || fill(file, &to_fill, &to_user));
-        ReadAhead { full, empty, piece: Vec::new(), used: 0 }
+        thread::Builder::new().name("read-ahead".into()).spawn(move || fill(file, &to_fill, &to_user))?;
+        Ok(ReadAhead { full, empty, piece: Vec::new(), used: 0 })
     }
 }
 
@@ -84,19 +84,22 @@ mod tests {
     fn the_same_bytes_come_in_the_same_order() {
         let path = "/proc/self/exe";
         let mut ahead = Vec::new();
-        ReadAhead::of(File::open(path).expect("ourselves")).read_to_end(&mut ahead).expect("reads");
+        ReadAhead::of(File::open(path).expect("ourselves"))
+            .expect("a thread")
+            .read_to_end(&mut ahead)
+            .expect("reads");
         assert!(ahead.len() > PIECE && ahead == std::fs::read(path).expect("reads"));
     }
 
     #[test]
     fn a_failure_to_read_arrives() {
         let directory = File::open("/proc/self").expect("a directory");
-        assert!(ReadAhead::of(directory).read(&mut [0; 8]).is_err());
+        assert!(ReadAhead::of(directory).expect("a thread").read(&mut [0; 8]).is_err());
     }
 
     #[test]
     fn nobody_has_to_read_to_the_end() {
-        let mut ahead = ReadAhead::of(File::open("/proc/self/exe").expect("ourselves"));
+        let mut ahead = ReadAhead::of(File::open("/proc/self/exe").expect("ourselves")).expect("a thread");
         assert_eq!(ahead.read(&mut [0; 4]).expect("reads"), 4);
     }
 }

@@ -4,7 +4,7 @@ use residue_model::{Process, ProcessId, ProcessState, Region, Sample, Thread};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::pagemap::Pagemap;
-use super::snapshot::{explain, identify, read_maps};
+use super::snapshot::{explain, identify, read_maps, still_runs};
 use super::{ProcDir, threads};
 use crate::{Draft, Error, ErrorKind, File, Result};
 
@@ -56,6 +56,9 @@ impl Sampler {
         match self.totals() {
             Ok(Some(sample)) => {
                 let regions = self.regions();
+                if !still_runs(&self.proc_dir, &self.process) {
+                    return Ok(None);
+                }
                 let maps = regions.as_ref().ok().map(|regions| regions.len() as u64);
                 let sample = Sample { maps, ..sample };
                 self.follow_threads(&sample);

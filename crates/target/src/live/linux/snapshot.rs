@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
 use residue_model::{
-    Address, AddressSpace, Counter, Counters, Gap, Process, ProcessId, ProcessState, Region, SharedSegment,
-    Snapshot, Source, SystemMemory,
+    Address, AddressSpace, Bytes, Counter, Counters, Gap, Process, ProcessId, ProcessState, Region,
+    SharedSegment, Snapshot, Source, SystemMemory,
 };
 
 use super::pagemap::{Pagemap, page_counts};
@@ -29,8 +29,8 @@ pub fn snapshot(proc_dir: &ProcDir, pid: ProcessId, care: Care) -> Result<Snapsh
         read_smaps(proc_dir, pid, &mut snapshot)
     };
     read.map_err(|error| explain(error, &draft.process))?;
-    if snapshot.regions.is_empty() {
-        return Err(Error::new(ErrorKind::Ended, format!("process {pid} ended while it was read")));
+    if snapshot.regions.is_empty() || !still_runs(proc_dir, &draft.process) {
+        return Err(ended(&draft.process));
     }
     draft.absorb(&total(&snapshot.regions));
     draft.process.maps = Some(snapshot.regions.len() as u64);
@@ -58,7 +58,14 @@ pub(super) fn identify(proc_dir: &ProcDir, pid: ProcessId) -> Result<Draft> {
     match draft.process.state {
         ProcessState::Alive => {}
         ProcessState::Zombie => {
-            let parent = stat::parse(&text)?.parent;
+            let stat = stat::parse(&text)?;
+            if let Some(thread) = living_thread(proc_dir, pid) {
+                let what = format!("the main thread of process {pid} ({name}) has ended, others still run");
+                return Err(Error::new(ErrorKind::NoMemory, what).help(format!(
+                    "its memory can be read through one of them: give {thread} instead of {pid}"
+                )));
+            }
+            let parent = stat.parent;
             return Err(Error::new(
                 ErrorKind::NoMemory,
                 format!("process {pid} ({name}) has ended: it is a zombie"),
@@ -82,6 +89,30 @@ pub(super) fn identify(proc_dir: &ProcDir, pid: ProcessId) -> Result<Draft> {
     Ok(draft)
 }
 
+/// A thread that still runs in a process whose main thread has ended: the process looks like a zombie, but is none.
+pub(super) fn living_thread(proc_dir: &ProcDir, pid: ProcessId) -> Option<u32> {
+    proc_dir.threads(pid).ok()?.into_iter().find(|&tid| tid != pid.0)
+}
+
+/// Whether a process is still the one that it was, with its memory.
+///
+/// The region list of a process that ends simply stops in the middle: the kernel reports no error, and half a map looks
+/// like a whole one. So whoever has read regions asks afterwards.
+pub(super) fn still_runs(proc_dir: &ProcDir, process: &Process) -> bool {
+    let mut text = Vec::new();
+    let stat = proc_dir.read(process.pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
+    stat.is_some_and(|stat| {
+        stat.state == ProcessState::Alive
+            && Some(stat.start_ticks) == process.start_ticks
+            && stat.vss > Bytes::ZERO
+    })
+}
+
+pub(super) fn ended(process: &Process) -> Error {
+    let Process { pid, name, .. } = process;
+    Error::new(ErrorKind::Ended, format!("process {pid} ({name}) ended while it was read"))
+}
+
 /// The machine's memory.
 pub fn system(proc_dir: &ProcDir) -> SystemMemory {
     let mut system = proc_dir.read_path("meminfo").map(|text| meminfo::parse(&text)).unwrap_or_default();
@@ -94,7 +125,8 @@ fn read_smaps(proc_dir: &ProcDir, pid: ProcessId, snapshot: &mut Snapshot) -> Re
     let file = proc_dir
         .open_file(pid, File::Smaps)
         .map_err(|error| Error::reading(format!("/proc/{pid}/smaps"), error))?;
-    let unknown = smaps::read(ReadAhead::of(file), &mut snapshot.regions)?;
+    let ahead = ReadAhead::of(file).map_err(|error| Error::reading(format!("/proc/{pid}/smaps"), error))?;
+    let unknown = smaps::read(ahead, &mut snapshot.regions)?;
     snapshot.source = Source::Smaps;
     if !unknown.is_empty() {
         let what = format!("smaps fields {}", unknown.join(", "));
@@ -158,9 +190,7 @@ pub(super) fn explain(error: Error, process: &Process) -> Error {
             };
             error.of(format!("cannot read the memory of process {pid} ({name})")).help(help)
         }
-        ErrorKind::NotFound | ErrorKind::Ended => {
-            error.of(format!("process {pid} ({name}) ended while it was read")).into_kind(ErrorKind::Ended)
-        }
+        ErrorKind::NotFound | ErrorKind::Ended => ended(process),
         _ => error,
     }
 }

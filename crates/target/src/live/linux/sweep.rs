@@ -1,7 +1,7 @@
-use residue_model::{Gap, Process, ProcessId, ProcessState, Region};
+use residue_model::{Footprint, Gap, Process, ProcessId, ProcessState, Region};
 
 use super::pagemap::{Pagemap, page_counts};
-use super::snapshot::{Users, read_maps, system, total};
+use super::snapshot::{Users, ended, living_thread, read_maps, still_runs, system, total};
 use super::{Care, ProcDir};
 use crate::capture::{Sum, Visitor};
 use crate::procfs::maps;
@@ -54,6 +54,7 @@ struct Sweep<'a> {
     listed: usize,
     vanished: usize,
     denied: usize,
+    headless: usize,
     gentle: Vec<String>,
 }
 
@@ -68,6 +69,7 @@ impl<'a> Sweep<'a> {
             listed: 0,
             vanished: 0,
             denied: 0,
+            headless: 0,
             gentle: Vec::new(),
         }
     }
@@ -87,6 +89,10 @@ impl<'a> Sweep<'a> {
         draft.process.user = draft.process.uid.and_then(|uid| self.users.name(uid));
         if !(self.selection.select)(&draft.process) {
             return Ok(None);
+        }
+        if draft.process.state == ProcessState::Zombie && living_thread(self.proc_dir, pid).is_some() {
+            draft.process.footprint = Footprint::default();
+            self.headless += 1;
         }
         if draft.process.state == ProcessState::Alive {
             match self.memory(&mut draft, visitor) {
@@ -149,9 +155,12 @@ impl<'a> Sweep<'a> {
         let mut sum = Sum::default();
         smaps::visit(input, |record| {
             if visitor(&draft.process, record) {
-                sum.add(record.header.range.size(), &record.counters);
+                sum.add(record.header.range, &record.counters);
             }
         })?;
+        if !still_runs(self.proc_dir, &draft.process) {
+            return Err(ended(&draft.process));
+        }
         sum.settle(draft);
         Ok(())
     }
@@ -169,7 +178,7 @@ impl<'a> Sweep<'a> {
             let mut counted = Sum::default();
             for region in &regions {
                 if visitor(&draft.process, &record(region)) {
-                    counted.add(region.size(), &region.counters);
+                    counted.add(region.range, &region.counters);
                 }
             }
             counted.settle(draft);
@@ -181,7 +190,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn finish(mut self) -> Census {
-        let Sweep { listed, vanished, denied, .. } = self;
+        let Sweep { listed, vanished, denied, headless, .. } = self;
         let mut gap = |what: String, why: &str| self.census.gaps.push(Gap::new(what, why));
         if denied > 0 {
             let why = if rustix::process::geteuid().is_root() {
@@ -190,6 +199,9 @@ impl<'a> Sweep<'a> {
                 "permission denied: run as root"
             };
             gap(format!("{denied} of {listed} processes not readable: pss, uss and swap_pss"), why);
+        }
+        if headless > 0 {
+            gap(format!("memory of {headless} processes"), "their main thread has ended while others run on");
         }
         if vanished > 0 {
             gap(format!("{vanished} processes"), "they ended while they were read");

@@ -1,6 +1,7 @@
 //! Running processes: ourselves, and programs of the testkit that tell their own truth.
 
 mod care;
+mod edges;
 mod ending;
 mod find;
 mod sampler;
