@@ -47,7 +47,7 @@ impl Demo {
 
     /// Ends it, and sets its own count beside what was measured.
     pub(crate) fn stop(mut self, diagnosis: &mut Diagnosis) {
-        // No command can look at it again: the page must not advise one.
+        // No command can look at it again: what the page advises must not need it.
         (diagnosis.series.ended, diagnosis.verdict.ended) = (true, true);
         drop(self.child.stdin.take());
         let mut lost = String::new();

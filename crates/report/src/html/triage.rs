@@ -1,7 +1,7 @@
 use maud::{Markup, html};
 use residue_analysis::growth::{Class, Verdict, VerdictKind, points};
 use residue_analysis::{Diagnosis, Finding};
-use residue_model::{Bytes, ProcessId, Sample, Series};
+use residue_model::{Bytes, Process, Sample, Series};
 use serde::Serialize;
 
 use super::{PLOT, PLOT_STYLE, Page, STYLE, TABLE, TRIAGE, gaps, sums};
@@ -27,9 +27,9 @@ pub fn triage(diagnosis: &Diagnosis) -> Result<String> {
 }
 
 fn main(diagnosis: &Diagnosis) -> Markup {
-    let pid = diagnosis.map.snapshot.process.pid;
+    let process = &diagnosis.map.snapshot.process;
     html! {
-        (verdict(&diagnosis.verdict, pid))
+        (verdict(&diagnosis.verdict, process))
         section id="series" {
             h2 { "Memory over time" }
             div id="plot-series" {}
@@ -41,7 +41,7 @@ fn main(diagnosis: &Diagnosis) -> Markup {
             @if diagnosis.findings.is_empty() {
                 p { "None in what was looked at: size and growth of memory, address space, limits." }
             }
-            @for found in &diagnosis.findings { (finding(found, pid, diagnosis.series.ended)) }
+            @for found in &diagnosis.findings { (finding(found, process, diagnosis.series.ended)) }
         }
         section id="footprint" {
             h2 { "Footprint" }
@@ -52,8 +52,8 @@ fn main(diagnosis: &Diagnosis) -> Markup {
     }
 }
 
-fn verdict(verdict: &Verdict, pid: ProcessId) -> Markup {
-    let text = words::verdict(verdict, pid);
+fn verdict(verdict: &Verdict, process: &Process) -> Markup {
+    let text = words::verdict(verdict, process);
     html! {
         section class={ "verdict " (class(verdict.kind)) } {
             h2 { (text.headline) }
@@ -64,7 +64,7 @@ fn verdict(verdict: &Verdict, pid: ProcessId) -> Markup {
             @if !text.forecast.is_empty() { p { (text.forecast) } }
             p { (text.places) }
             ul { @for why in &text.why { li { (why) } } }
-            @if !text.next.is_empty() { pre.next { (text.next) } }
+            pre.next { (text.next) }
         }
     }
 }
@@ -79,13 +79,13 @@ fn class(kind: VerdictKind) -> &'static str {
     }
 }
 
-fn finding(finding: &Finding, pid: ProcessId, ended: bool) -> Markup {
-    let text = words::finding(finding, pid, ended);
+fn finding(finding: &Finding, process: &Process, ended: bool) -> Markup {
+    let text = words::finding(finding, process, ended);
     html! {
         article class={ "finding " (text.severity) } {
             h3 { (text.title) }
             ul.evidence { @for line in &text.evidence { li { (line) } } }
-            @if !text.next.is_empty() { pre.next { (text.next) } }
+            pre.next { (text.next) }
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::{Diagnosis, Finding, Severity};
-use residue_model::ProcessId;
+use residue_model::Process;
 use serde::Serialize;
 
 use super::map::{MapBody, summary};
@@ -25,13 +25,12 @@ struct FindingRow {
     severity: Severity,
     title: String,
     evidence: Vec<String>,
-    next: Option<String>,
+    next: String,
 }
 
 impl FindingRow {
-    fn of(finding: &Finding, pid: ProcessId, ended: bool) -> FindingRow {
-        let words::FindingText { title, evidence, next, .. } = words::finding(finding, pid, ended);
-        let next = Some(next).filter(|next| !next.is_empty());
+    fn of(finding: &Finding, process: &Process, ended: bool) -> FindingRow {
+        let words::FindingText { title, evidence, next, .. } = words::finding(finding, process, ended);
         FindingRow { id: finding.evidence.id(), severity: finding.severity, title, evidence, next }
     }
 }
@@ -46,9 +45,9 @@ pub fn triage(out: &mut impl Write, diagnosis: &Diagnosis) -> Result<()> {
         findings: diagnosis
             .findings
             .iter()
-            .map(|finding| FindingRow::of(finding, process.pid, diagnosis.series.ended))
+            .map(|finding| FindingRow::of(finding, process, diagnosis.series.ended))
             .collect(),
-        verdict: VerdictRow::of(&diagnosis.verdict, process.pid),
+        verdict: VerdictRow::of(&diagnosis.verdict, process),
         map: summary(&diagnosis.map, 10),
         samples: Samples::of(&diagnosis.series),
         ended: diagnosis.series.ended,

@@ -1,5 +1,5 @@
 use residue_analysis::growth::{Interval, Place, Signal, Verdict, VerdictKind};
-use residue_model::{LimitKind, ProcessId};
+use residue_model::{LimitKind, Process, ProcessId};
 use serde::Serialize;
 
 use crate::words;
@@ -17,7 +17,7 @@ pub(super) struct VerdictRow {
     forecast: Option<ForecastRow>,
     need_seconds: Option<f64>,
     why: Vec<String>,
-    next: Option<String>,
+    next: String,
 }
 
 #[derive(Serialize)]
@@ -47,8 +47,8 @@ struct Eta {
 }
 
 impl VerdictRow {
-    pub(super) fn of(verdict: &Verdict, pid: ProcessId) -> VerdictRow {
-        let text = words::verdict(verdict, pid);
+    pub(super) fn of(verdict: &Verdict, process: &Process) -> VerdictRow {
+        let text = words::verdict(verdict, process);
         let place =
             |place: &Place| PlaceRow { usage: place.class.key(), rate: place.rate, share: place.share };
         let forecast = verdict.forecast.as_ref().map(|forecast| ForecastRow {
@@ -60,7 +60,7 @@ impl VerdictRow {
             eta: Eta { low: forecast.low_seconds, high: forecast.high_seconds },
         });
         VerdictRow {
-            pid,
+            pid: process.pid,
             verdict: verdict.kind,
             confidence: verdict.confidence,
             signal: verdict.signal,
@@ -69,7 +69,7 @@ impl VerdictRow {
             forecast,
             need_seconds: verdict.need_seconds,
             why: text.why,
-            next: Some(text.next).filter(|next| !next.is_empty()),
+            next: text.next,
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn watch(out: &mut impl Write, watched: &[Watched], gaps: &[Gap]) -> Result<
     let series = watched
         .iter()
         .map(|one| SeriesRow {
-            verdict: VerdictRow::of(&one.verdict, one.series.process.pid),
+            verdict: VerdictRow::of(&one.verdict, &one.series.process),
             process: &one.series.process,
             samples: Samples::of(&one.series),
             ended: one.series.ended,

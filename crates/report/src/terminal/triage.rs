@@ -2,7 +2,7 @@ use std::io::Write;
 
 use residue_analysis::growth::{Class, Place, Verdict, VerdictKind, points};
 use residue_analysis::{Diagnosis, Severity, Watched};
-use residue_model::{Bytes, ProcessId, Series, Source};
+use residue_model::{Bytes, Process, Series, Source};
 
 use super::table::Table;
 use super::watch::span;
@@ -23,7 +23,7 @@ pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Re
         writeln!(out, "{}", screen.faint(&screen.wrap(command, 0)))?;
     }
     writeln!(out)?;
-    verdict(out, screen, &diagnosis.verdict, process.pid)?;
+    verdict(out, screen, &diagnosis.verdict, process)?;
     footprint(out, screen, diagnosis)?;
     growth(out, screen, &diagnosis.series, &diagnosis.verdict)?;
     findings(out, screen, diagnosis)?;
@@ -39,12 +39,12 @@ pub fn watched(out: &mut impl Write, screen: Screen, watched: &Watched, named: b
     let name =
         if named { format!("{} ({})  ", series.process.pid, series.process.name) } else { String::new() };
     writeln!(out, "{}{}", screen.heading(&name), screen.faint(&span(series)))?;
-    verdict(out, screen, judged, series.process.pid)
+    verdict(out, screen, judged, &series.process)
 }
 
 /// Writes a verdict with its evidence.
-fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, pid: ProcessId) -> Result<()> {
-    let text = words::verdict(verdict, pid);
+fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, process: &Process) -> Result<()> {
+    let text = words::verdict(verdict, process);
     let headline = match verdict.kind {
         VerdictKind::LikelyLeak => screen.bad(text.headline),
         VerdictKind::Stable | VerdictKind::Shrinking => screen.good(text.headline),
@@ -62,9 +62,7 @@ fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, pid: Process
     }
     writeln!(out, "  where   {}", screen.wrap(&text.places, 10))?;
     writeln!(out, "  why     {}", screen.wrap(&text.why.join("; "), 10))?;
-    if !text.next.is_empty() {
-        writeln!(out, "  next    {}", text.next)?;
-    }
+    writeln!(out, "  next    {}", text.next)?;
     Ok(())
 }
 
@@ -151,7 +149,7 @@ fn findings(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Resu
         writeln!(out, "  none in what was looked at: size and growth of memory, address space, limits")?;
     }
     for finding in findings {
-        let text = words::finding(finding, map.snapshot.process.pid, series.ended);
+        let text = words::finding(finding, &map.snapshot.process, series.ended);
         let mark = match finding.severity {
             Severity::Critical => screen.bad("critical"),
             Severity::Warning => screen.doubtful("warning "),
@@ -161,9 +159,7 @@ fn findings(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Resu
         for line in &text.evidence {
             writeln!(out, "            {}", screen.wrap(line, 12))?;
         }
-        if !text.next.is_empty() {
-            writeln!(out, "            next: {}", text.next)?;
-        }
+        writeln!(out, "            next: {}", text.next)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 use residue_analysis::finding::Evidence;
 use residue_analysis::growth::Signal;
 use residue_analysis::{Finding, Severity};
-use residue_model::{Bytes, LimitKind, ProcessId};
+use residue_model::{Bytes, LimitKind, Process, ProcessId};
 
-use super::headline;
+use super::verdict::{headline, successor};
 use crate::units::{count, duration, percent, rate, size};
 
 /// A finding in words.
@@ -15,14 +15,14 @@ pub struct FindingText {
     pub title: String,
     /// The numbers behind it, a line each.
     pub evidence: Vec<String>,
-    /// The command to run next; empty when the process has ended.
+    /// The command to run next.
     pub next: String,
 }
 
 /// Puts a finding on a process into words.
-pub fn finding(finding: &Finding, pid: ProcessId, ended: bool) -> FindingText {
-    let (title, evidence, next) = texts(&finding.evidence, pid);
-    let next = if ended { String::new() } else { next };
+pub fn finding(finding: &Finding, process: &Process, ended: bool) -> FindingText {
+    let (title, evidence, next) = texts(&finding.evidence, process.pid);
+    let next = if ended { successor(process) } else { next };
     let severity = match finding.severity {
         Severity::Critical => "critical",
         Severity::Warning => "warning",

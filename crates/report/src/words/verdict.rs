@@ -1,5 +1,5 @@
 use residue_analysis::growth::{Class, Forecast, Place, Reason, Signal, Verdict, VerdictKind};
-use residue_model::{LimitKind, ProcessId};
+use residue_model::{LimitKind, Process};
 
 use crate::units::{argument, duration, percent, rate, rate_like, size};
 use residue_model::Bytes;
@@ -19,12 +19,12 @@ pub struct VerdictText {
     pub places: String,
     /// What the verdict rests on.
     pub why: Vec<String>,
-    /// The command to run next; empty when the process has ended.
+    /// The command to run next.
     pub next: String,
 }
 
 /// Puts a verdict into words.
-pub fn verdict(verdict: &Verdict, pid: ProcessId) -> VerdictText {
+pub fn verdict(verdict: &Verdict, process: &Process) -> VerdictText {
     VerdictText {
         headline: headline(verdict.kind),
         rate: rate_text(verdict),
@@ -35,7 +35,7 @@ pub fn verdict(verdict: &Verdict, pid: ProcessId) -> VerdictText {
             .as_deref()
             .map_or_else(|| "unknown: its regions could not be read".into(), places),
         why: why(verdict),
-        next: next(verdict, pid),
+        next: next(verdict, process),
     }
 }
 
@@ -177,9 +177,10 @@ fn reason(reason: &Reason) -> String {
     }
 }
 
-fn next(verdict: &Verdict, pid: ProcessId) -> String {
+fn next(verdict: &Verdict, process: &Process) -> String {
+    let pid = process.pid;
     match (verdict.kind, verdict.need_seconds) {
-        _ if verdict.ended => String::new(),
+        _ if verdict.ended => successor(process),
         (_, Some(need)) => format!("residue watch {pid} --for {}", argument(need)),
         (VerdictKind::LikelyLeak | VerdictKind::Step, _) if verdict.confidence < 0.65 => {
             format!("residue watch {pid} --for 10m")
@@ -191,6 +192,14 @@ fn next(verdict: &Verdict, pid: ProcessId) -> String {
         }
         _ => format!("residue map {pid}"),
     }
+}
+
+/// Looks for the one that took over: a service that ends is started again, under another number.
+pub(super) fn successor(process: &Process) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let pattern: String =
+        process.name.chars().map(|letter| if is_plain(letter) { letter } else { '.' }).collect();
+    format!("residue ps --filter 'process=^{pattern}'")
 }
 
 fn usage_filter(class: Class) -> &'static str {
@@ -206,11 +215,15 @@ fn usage_filter(class: Class) -> &'static str {
 #[cfg(test)]
 mod tests {
     use residue_analysis::growth::Interval;
-    use residue_model::Limit;
+    use residue_model::{Limit, ProcessId};
 
     use super::*;
 
     const MIB: f64 = 1024.0 * 1024.0;
+
+    fn shop() -> Process {
+        Process { pid: ProcessId(812), name: "shop (old)".into(), ..Process::default() }
+    }
 
     fn leak() -> Verdict {
         Verdict {
@@ -241,7 +254,7 @@ mod tests {
     fn a_leak_reads_as_rate_interval_and_forecast() {
         let mut leak = leak();
         leak.places.as_mut().expect("made so")[0].rate.estimate = 1.0;
-        let text = verdict(&leak, ProcessId(812));
+        let text = verdict(&leak, &shop());
         assert_eq!(text.rate, "+18.4 MiB/h  (95 %: 16.9 … 19.8)");
         assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");
         assert_eq!(
@@ -253,6 +266,12 @@ mod tests {
     }
 
     #[test]
+    fn of_a_process_that_has_ended_the_successor_is_looked_for() {
+        let text = verdict(&Verdict { ended: true, ..leak() }, &shop());
+        assert_eq!(text.next, "residue ps --filter 'process=^shop..old.'");
+    }
+
+    #[test]
     fn thin_evidence_says_how_long_to_watch() {
         let thin = Verdict {
             kind: VerdictKind::Inconclusive,
@@ -261,7 +280,7 @@ mod tests {
             forecast: None,
             ..leak()
         };
-        let text = verdict(&thin, ProcessId(812));
+        let text = verdict(&thin, &shop());
         assert_eq!(
             (text.headline, text.confidence, text.next.as_str()),
             ("INCONCLUSIVE", "", "residue watch 812 --for 90s")
