@@ -87,7 +87,10 @@ pub fn findings(map: &Map, verdict: Option<&Verdict>) -> Vec<Finding> {
 
 fn growth(verdict: &Verdict) -> Option<Finding> {
     let severity = match verdict.kind {
-        VerdictKind::LikelyLeak if verdict.forecast.as_ref().is_some_and(|it| it.low_seconds < 3600.0) => {
+        VerdictKind::LikelyLeak
+            if verdict.confidence >= 0.65
+                && verdict.forecast.as_ref().is_some_and(|it| it.low_seconds < 3600.0) =>
+        {
             Severity::Critical
         }
         VerdictKind::LikelyLeak => Severity::Warning,

@@ -96,20 +96,20 @@ impl Summary {
 
 impl Row {
     fn add(&mut self, region: &Region) {
+        let is_first = self.regions == 0;
         self.regions += 1;
         self.size += region.size();
         self.largest = self.largest.max(region.size());
         let counters = &region.counters;
-        join(&mut self.rss, counters.get(Counter::Rss));
-        join(&mut self.pss, counters.get(Counter::Pss));
-        join(&mut self.uss, counters.uss());
-        join(&mut self.swap, counters.get(Counter::Swap));
-    }
-}
-
-fn join(sum: &mut Option<Bytes>, more: Option<Bytes>) {
-    if let Some(more) = more {
-        *sum = Some(sum.unwrap_or_default() + more);
+        for (sum, part) in [
+            (&mut self.rss, counters.get(Counter::Rss)),
+            (&mut self.pss, counters.get(Counter::Pss)),
+            (&mut self.uss, counters.uss()),
+            (&mut self.swap, counters.get(Counter::Swap)),
+        ] {
+            // Known only where every part is.
+            *sum = if is_first { part } else { sum.zip(part).map(|(sum, part)| sum + part) };
+        }
     }
 }
 
@@ -217,10 +217,10 @@ mod tests {
             let free = FreeSpace::of(&regions, space);
             let summary = Summary::of(&regions, &free);
             let size = |rows: &[Row]| rows.iter().map(|row| row.size).sum::<Bytes>();
-            let rss = |rows: &[Row]| rows.iter().filter_map(|row| row.rss).sum::<Bytes>();
+            let rss = |rows: &[Row]| rows.iter().map(|row| row.rss).sum::<Option<Bytes>>();
             for rows in [&summary.by_usage, &summary.by_type, &summary.by_protection] {
                 prop_assert_eq!(size(rows), summary.total.size);
-                prop_assert_eq!(rss(rows), summary.total.rss.unwrap_or_default());
+                prop_assert_eq!(rss(rows), summary.total.rss.or(regions.is_empty().then_some(Bytes::ZERO)));
             }
             prop_assert_eq!(size(&summary.by_state), range.size());
             let histogram = Histogram::of(&regions);

@@ -85,32 +85,47 @@ impl Counters {
         *self = Counters::default();
     }
 
-    /// Forgets one counter: a sum whose parts are not all known.
-    pub fn forget(&mut self, counter: Counter) {
-        self.present &= !bit(counter);
-        self.values[counter as usize] = 0;
-    }
-
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.present == 0
-    }
-
-    /// Adds each counter that `other` has. Page sizes are no amounts and are left alone.
-    pub fn add(&mut self, other: &Counters) {
-        // What is absent is zero inside, so that a sum needs no question per counter: there are 25 a region.
-        for (sum, more) in self.values.iter_mut().zip(&other.values) {
-            *sum = sum.saturating_add(*more);
-        }
-        self.present |= other.present;
-        self.forget(Counter::KernelPageSize);
-        self.forget(Counter::MmuPageSize);
     }
 
     /// Unique set size: what would be free if the process went. `Private_Clean` + `Private_Dirty` in `smaps`.
     pub fn uss(&self) -> Option<Bytes> {
         self.get(Counter::Uss)
             .or_else(|| Some(self.get(Counter::PrivateClean)? + self.get(Counter::PrivateDirty)?))
+    }
+}
+
+/// The sum over regions, known only where every part is: a PSS that leaves out what could not be read is none.
+#[derive(Clone, Debug, Default)]
+pub struct CounterSum(Option<Counters>);
+
+impl CounterSum {
+    /// Adds the counters of one more region.
+    pub fn add(&mut self, part: &Counters) {
+        let Some(sum) = &mut self.0 else {
+            self.0 = Some(part.clone());
+            return;
+        };
+        // What is absent is zero inside, so that a sum needs no question per counter: there are 25 a region.
+        for (sum, more) in sum.values.iter_mut().zip(&part.values) {
+            *sum = sum.saturating_add(*more);
+        }
+        sum.present &= part.present;
+    }
+
+    /// The sum; nothing is known of no regions. Page sizes are no amounts and have none.
+    pub fn total(&self) -> Counters {
+        let mut total = self.0.clone().unwrap_or_default();
+        for counter in Counter::ALL {
+            let is_amount = !matches!(counter, Counter::KernelPageSize | Counter::MmuPageSize);
+            if !is_amount || total.present & bit(*counter) == 0 {
+                total.present &= !bit(*counter);
+                total.values[*counter as usize] = 0;
+            }
+        }
+        total
     }
 }
 
@@ -155,13 +170,30 @@ mod tests {
 
     #[test]
     fn sums_keep_page_sizes_out() {
-        let mut sum = Counters::default();
+        let mut sum = CounterSum::default();
         let mut region = Counters::default();
         region.set(Counter::Rss, Bytes(4096));
         region.set(Counter::KernelPageSize, Bytes(4096));
         sum.add(&region);
         sum.add(&region);
-        assert_eq!(sum.get(Counter::Rss), Some(Bytes(8192)));
-        assert_eq!(sum.get(Counter::KernelPageSize), None);
+        assert_eq!(sum.total().get(Counter::Rss), Some(Bytes(8192)));
+        assert_eq!(sum.total().get(Counter::KernelPageSize), None);
+    }
+
+    #[test]
+    fn a_sum_knows_only_what_all_its_parts_know() {
+        let (mut full, mut half) = (Counters::default(), Counters::default());
+        full.set(Counter::Rss, Bytes(1));
+        full.set(Counter::Pss, Bytes(1));
+        half.set(Counter::Rss, Bytes(1));
+        for parts in [[&full, &half], [&half, &full]] {
+            let mut sum = CounterSum::default();
+            parts.into_iter().for_each(|part| sum.add(part));
+            assert_eq!(
+                (sum.total().get(Counter::Rss), sum.total().get(Counter::Pss)),
+                (Some(Bytes(2)), None)
+            );
+        }
+        assert!(CounterSum::default().total().is_empty());
     }
 }

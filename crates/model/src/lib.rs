@@ -26,7 +26,7 @@ mod usage;
 
 pub use address::{Address, Range};
 pub use bytes::Bytes;
-pub use counters::{Counter, Counters};
+pub use counters::{Counter, CounterSum, Counters};
 pub use footprint::Footprint;
 pub use gap::Gap;
 pub use limits::{Limit, LimitKind, Limits};

@@ -9,7 +9,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use residue_model::{Bytes, Counters, Gap, Process, ProcessId, ProcessState, Range, SystemMemory};
+use residue_model::{
+    Bytes, CounterSum, Counters, Gap, Process, ProcessId, ProcessState, Range, SystemMemory,
+};
 
 use crate::procfs::smaps::{self, Record};
 use crate::procfs::{iomem, meminfo, printable};
@@ -143,7 +145,7 @@ impl Roll {
         match path {
             Path::Process(pid, None) => {
                 let process = &mut self.draft(pid).process;
-                process.uid.get_or_insert(owner.uid);
+                process.uid = process.uid.or(owner.uid);
                 process.user = owner.name;
             }
             Path::Process(_, Some(File::Maps | File::Smaps)) => {}
@@ -223,7 +225,7 @@ impl Path {
 
 /// Whom a member of an archive belongs to.
 struct Owner {
-    uid: u32,
+    uid: Option<u32>,
     name: Option<String>,
 }
 
@@ -235,7 +237,7 @@ fn each_file(input: impl Read, mut each: impl FnMut(Path, Owner, &mut dyn Read) 
         let mut entry = entry.map_err(reading)?;
         let header = entry.header();
         let owner = Owner {
-            uid: header.uid().ok().and_then(|uid| u32::try_from(uid).ok()).unwrap_or_default(),
+            uid: header.uid().ok().and_then(|uid| u32::try_from(uid).ok()),
             name: header.username_bytes().filter(|name| !name.is_empty()).map(printable),
         };
         if let Some(path) = Path::of(&String::from_utf8_lossy(&entry.path_bytes())) {
@@ -269,7 +271,7 @@ fn reading(error: io::Error) -> Error {
 #[derive(Default)]
 pub(crate) struct Sum {
     size: Bytes,
-    counters: Counters,
+    counters: CounterSum,
 }
 
 impl Sum {
@@ -283,7 +285,7 @@ impl Sum {
 
     pub(crate) fn settle(self, draft: &mut Draft) {
         draft.process.footprint.vss = Some(self.size);
-        draft.absorb(&self.counters);
+        draft.absorb(&self.counters.total());
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A size.
     Size(Bytes),
+    /// At least this: not all parts could be read.
+    AtLeast(Bytes),
     /// A number of things.
     Count(i64),
     /// Not read.
@@ -146,7 +148,7 @@ impl Value<'_> {
     pub(super) fn compare(&self, other: &Value<'_>) -> Ordering {
         match (self, other) {
             (Value::Text(a), Value::Text(b)) => a.cmp(b),
-            (Value::Size(a), Value::Size(b)) => b.cmp(a),
+            (Value::Size(a) | Value::AtLeast(a), Value::Size(b) | Value::AtLeast(b)) => b.cmp(a),
             (Value::Count(a), Value::Count(b)) => b.cmp(a),
             (Value::Unknown, Value::Unknown) => Ordering::Equal,
             (Value::Unknown, _) => Ordering::Greater,
@@ -189,6 +191,12 @@ impl Column {
             Column::Processes => count(Some(group.processes)),
             Column::Maps => count(group.regions),
             Column::AveragePss => size(group.average_pss()),
+            Column::Pss | Column::Uss | Column::SwapPss if group.unread > 0 => {
+                match self.of_footprint(&group.footprint) {
+                    Value::Size(known) => Value::AtLeast(known),
+                    other => other,
+                }
+            }
             column => column.of_footprint(&group.footprint),
         }
     }

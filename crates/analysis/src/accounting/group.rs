@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use residue_model::{Bytes, Counters, Footprint, Process, ProcessId};
+use residue_model::{Bytes, CounterSum, Counters, Footprint, Process, ProcessId, ProcessState};
 use serde::Serialize;
 
 /// Memory of several processes that has something in common.
@@ -10,6 +10,8 @@ pub struct Group {
     pub name: String,
     /// How many processes.
     pub processes: u64,
+    /// How many of them have memory whose share could not be read: the sums are of the others.
+    pub unread: u64,
     /// How many regions, where they were read.
     pub regions: Option<u64>,
     /// The sum.
@@ -18,6 +20,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// Adds the memory of a process. A zombie's nothing is known, but makes no sum known.
+    pub(super) fn take(&mut self, process: &Process) {
+        if process.state == ProcessState::Alive {
+            add(&mut self.footprint, &process.footprint);
+            self.unread += u64::from(process.footprint.pss.is_none());
+        }
+    }
+
     /// What it costs each of its processes.
     pub fn average_pss(&self) -> Option<Bytes> {
         Some(Bytes(self.footprint.pss?.0 / self.processes.max(1)))
@@ -55,7 +65,7 @@ pub fn by_user(processes: &[Process]) -> Vec<Group> {
         let group = groups.entry(name).or_default();
         group.processes += 1;
         group.regions = plus(group.regions, process.maps);
-        add(&mut group.footprint, &process.footprint);
+        group.take(process);
     }
     groups.into_iter().map(|(name, group)| Group { name, ..group }).collect()
 }
@@ -72,7 +82,7 @@ struct Sum {
     processes: u64,
     regions: u64,
     size: Bytes,
-    counters: Counters,
+    counters: CounterSum,
     /// Regions come process by process.
     last: Option<ProcessId>,
 }
@@ -100,8 +110,8 @@ impl Mappings {
         let group = |(name, place): (Box<[u8]>, usize)| {
             let Sum { processes, regions, size, counters, .. } = std::mem::take(&mut sums[place]);
             let mut footprint = Footprint { vss: Some(size), ..Footprint::default() };
-            footprint.absorb(&counters);
-            Group { name: printable(&name), processes, regions: Some(regions), footprint }
+            footprint.absorb(&counters.total());
+            Group { name: printable(&name), processes, unread: 0, regions: Some(regions), footprint }
         };
         places.into_iter().map(group).collect()
     }

@@ -14,13 +14,14 @@ pub use machine::{Area, areas};
 pub use part::parts;
 pub use table::{Machine, Order, Rows, Table};
 
-use residue_model::{Footprint, Process};
+use residue_model::Process;
 
-/// The sum over processes. Unknown only where no process knows; a gap says how many did not.
-pub fn total<'a>(processes: impl IntoIterator<Item = &'a Process>) -> Footprint {
-    let mut total = Footprint::default();
+/// The sum over processes, of what is known; it counts those whose memory is not.
+pub fn total<'a>(processes: impl IntoIterator<Item = &'a Process>) -> Group {
+    let mut total = Group::default();
     for process in processes {
-        group::add(&mut total, &process.footprint);
+        total.processes += 1;
+        total.take(process);
     }
     total
 }

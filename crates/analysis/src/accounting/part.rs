@@ -6,7 +6,10 @@ use super::{Column, Rows, Table, Value};
 
 /// The largest rows of a table by one column, with their names; the others together as `rest`.
 pub fn parts(table: &Table, column: Column, count: usize) -> Vec<(String, Bytes)> {
-    let size = |value: Value<'_>| if let Value::Size(size) = value { Some(size) } else { None };
+    let size = |value: Value<'_>| match value {
+        Value::Size(size) | Value::AtLeast(size) => Some(size),
+        _ => None,
+    };
     let mut parts: Vec<(String, Bytes)> = match &table.rows {
         Rows::Processes(rows) => {
             let name = |process: &Process| format!("{} ({})", process.name, process.pid);

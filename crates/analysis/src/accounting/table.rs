@@ -42,8 +42,7 @@ pub struct Order {
 impl Table {
     /// One row a process.
     pub fn of_processes(mut processes: Vec<Process>, order: Order) -> Table {
-        let sum =
-            Group { processes: processes.len() as u64, footprint: total(&processes), ..Group::default() };
+        let sum = total(&processes);
         sort(&mut processes, |process| order.column.rank(process), order.reverse);
         let more = cut(&mut processes, order.top);
         Table::new(View::Process, Rows::Processes(processes), sum, more)
@@ -51,16 +50,16 @@ impl Table {
 
     /// One row a user.
     pub fn of_users(processes: &[Process], order: Order) -> Table {
-        let sum =
-            Group { processes: processes.len() as u64, footprint: total(processes), ..Group::default() };
+        let sum = total(processes);
         Table::of_groups(View::User, by_user(processes), sum, order)
     }
 
     /// One row a mapping.
     pub fn of_mappings(mappings: Vec<Group>, processes: &[Process], order: Order) -> Table {
-        let footprint = Footprint { vss: None, ..total(processes) };
+        let all = total(processes);
+        let footprint = Footprint { vss: None, ..all.footprint.clone() };
         let regions = mappings.iter().map(|mapping| mapping.regions).sum();
-        let sum = Group { processes: processes.len() as u64, regions, footprint, ..Group::default() };
+        let sum = Group { regions, footprint, ..all };
         Table::of_groups(View::Mapping, mappings, sum, order)
     }
 
@@ -99,7 +98,7 @@ pub struct Machine {
 impl Machine {
     /// Splits the machine's memory.
     pub fn of(memory: SystemMemory, processes: &[Process], gaps: Vec<Gap>) -> Machine {
-        Machine { areas: areas(&memory), memory, processes: total(processes), gaps }
+        Machine { areas: areas(&memory), memory, processes: total(processes).footprint, gaps }
     }
 }
 

@@ -99,6 +99,8 @@ pub enum Reason {
     ValleysRise,
     /// The valleys do not rise in each third: it comes and goes.
     ValleysFlat,
+    /// It has not grown for so many seconds, longer than any pause before.
+    Stopped { seconds: f64 },
     /// Growth gets slower: bytes an hour in the first and the last third.
     Slowing { first: f64, last: f64 },
     /// Most of the growth happened at one moment.
@@ -192,13 +194,20 @@ impl<'a> Case<'a> {
     }
 
     fn rising(mut self, trend: Trend, growth: f64, limits: &Limits) -> Verdict {
-        self.reasons.push(Reason::Rise { growth, noise: trend.noise });
+        let kept = self.kept();
+        let risen = kept[kept.len() - 1].1 - kept[0].1;
+        self.reasons.push(Reason::Rise { growth: risen, noise: trend.noise });
         if !self.valleys_rise(growth) {
             self.reasons.push(Reason::ValleysFlat);
             let wait = 3.0 * self.seconds();
             return self.inconclusive(Some(trend), wait);
         }
         self.reasons.push(Reason::ValleysRise);
+        if let Some(seconds) = self.standstill(growth) {
+            self.reasons.push(Reason::Stopped { seconds });
+            let wait = 3.0 * self.seconds();
+            return self.inconclusive(Some(trend), wait);
+        }
         let (first, last) = self.thirds();
         if last < 0.35 * first {
             self.reasons.push(Reason::Slowing { first: first * HOUR, last: last * HOUR });
@@ -237,8 +246,22 @@ impl<'a> Case<'a> {
         let (bytes, after) = steps.max_by(|a, b| a.0.total_cmp(&b.0))?;
         let level = |part: &[(f64, f64)]| median(part.iter().map(|point| point.1).collect());
         let lasts = level(&kept[after..]) - level(&kept[..after]) >= 0.7 * bytes;
-        let is_jump = bytes >= LEAST_GROWTH && bytes >= 0.7 * net && lasts;
+        let is_jump = net > 0.0 && bytes >= LEAST_GROWTH && bytes >= 0.7 * net && lasts;
         is_jump.then(|| Reason::Jump { bytes, seconds: kept[after].0, share: (bytes / net).min(1.0) })
+    }
+
+    /// How long it has stood still at the end, if that is longer than any pause before explains.
+    fn standstill(&self, growth: f64) -> Option<f64> {
+        let kept = self.kept();
+        let (mut top, mut risen_at, mut longest) = (kept[0].1, kept[0].0, 0.0_f64);
+        for &(seconds, value) in kept {
+            if value > top + 0.002 * growth {
+                longest = longest.max(seconds - risen_at);
+                (top, risen_at) = (value, seconds);
+            }
+        }
+        let idle = kept[kept.len() - 1].0 - risen_at;
+        (idle > self.seconds() / 8.0 && idle > 2.0 * longest).then_some(idle)
     }
 
     fn valleys_rise(&self, growth: f64) -> bool {
@@ -293,7 +316,7 @@ impl<'a> Case<'a> {
             confidence,
             signal: self.signal,
             rate: trend.map(|trend| trend.slope.scaled(HOUR)),
-            places: places(self.series, from),
+            places: places(self.series, self.signal, from),
             forecast: None,
             need_seconds,
             reasons: self.reasons,
@@ -386,6 +409,14 @@ mod tests {
         assert_eq!(kind(&warmed), VerdictKind::Stable);
         let sawtooth = series(240, |t| 50.0 * MIB + (t % 40.0) * 0.5 * MIB);
         assert!(matches!(kind(&sawtooth), VerdictKind::Inconclusive | VerdictKind::Stable));
+    }
+
+    #[test]
+    fn growth_that_has_stopped_is_no_leak_but_a_staircase_is() {
+        let stopped = series(60, |t| 50.0 * MIB + t.min(42.0) * 5.0 * MIB);
+        assert_eq!(kind(&stopped), VerdictKind::Inconclusive);
+        let stairs = series(120, |t| 50.0 * MIB + (t / 10.0).floor() * 5.0 * MIB);
+        assert_eq!(kind(&stairs), VerdictKind::LikelyLeak);
     }
 
     #[test]

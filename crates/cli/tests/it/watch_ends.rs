@@ -37,11 +37,24 @@ impl Begun {
 
     /// Waits until it has sampled a few times: a document is printed at the end only, but between samples it sleeps.
     fn sampling(&self) {
-        let (begin, before) = (Instant::now(), self.catches_interrupts());
+        let begin = Instant::now();
+        self.catches_interrupts();
+        // Who samples holds the page table of its target open; reading the first map may sleep too.
+        while !self.holds("pagemap") {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it never opened the page table");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let before = self.sleeps();
         while self.sleeps() < before + 5 {
             assert!(begin.elapsed() < Duration::from_secs(60), "it never sampled");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Whether it has a file of that name open.
+    fn holds(&self, name: &str) -> bool {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs");
+        open.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.ends_with(name)))
     }
 
     /// Waits until Ctrl-C is listened for, and gives how often it has slept so far.

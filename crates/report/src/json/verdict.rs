@@ -24,6 +24,7 @@ pub(super) struct VerdictRow {
 struct PlaceRow {
     usage: &'static str,
     rate: Interval,
+    judged: bool,
     share: f64,
 }
 
@@ -49,8 +50,12 @@ struct Eta {
 impl VerdictRow {
     pub(super) fn of(verdict: &Verdict, process: &Process) -> VerdictRow {
         let text = words::verdict(verdict, process);
-        let place =
-            |place: &Place| PlaceRow { usage: place.class.key(), rate: place.rate, share: place.share };
+        let place = |place: &Place| PlaceRow {
+            usage: place.class.key(),
+            rate: place.rate,
+            judged: place.judged,
+            share: place.share,
+        };
         let forecast = verdict.forecast.as_ref().map(|forecast| ForecastRow {
             limit: LimitRow {
                 kind: forecast.limit.kind,

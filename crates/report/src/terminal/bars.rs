@@ -24,6 +24,14 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
     values.iter().map(|&value| STEPS[step(value)]).collect()
 }
 
+/// All values as a line of at most `width` little columns: each stands for an equal part of them.
+pub fn overview(values: &[f64], width: usize) -> String {
+    let part = values.len().div_ceil(width.max(1)).max(1);
+    let means: Vec<f64> =
+        values.chunks(part).map(|part| part.iter().sum::<f64>() / part.len() as f64).collect();
+    sparkline(&means, width)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +49,6 @@ mod tests {
         assert_eq!(sparkline(&[9.0, 0.0, 7.0, 3.5], 3), "▁█▅");
         assert_eq!(sparkline(&[5.0, 5.0], 9), "▁▁");
         assert_eq!(sparkline(&[], 9), "");
+        assert_eq!(overview(&[0.0, 0.0, 4.0, 4.0, 7.0, 7.0], 3), "▁▅█");
     }
 }

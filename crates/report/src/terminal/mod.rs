@@ -7,7 +7,7 @@ mod table;
 mod triage;
 mod watch;
 
-pub use bars::{bar, sparkline};
+pub use bars::{bar, overview, sparkline};
 pub use map::{MapView, diff, map};
 pub use ps::{PsStyle, Sizes, bar_chart, machine, processes};
 pub use triage::{triage, watched};

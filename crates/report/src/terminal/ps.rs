@@ -68,6 +68,7 @@ pub fn processes(
     let cell = |value: Value<'_>| match value {
         Value::Text(text) => text.to_owned(),
         Value::Size(value) => sizes.write(value, &answer.system),
+        Value::AtLeast(value) => format!("≥ {}", sizes.write(value, &answer.system)),
         Value::Count(count) => count.to_string(),
         Value::Unknown => "-".into(),
     };
@@ -102,8 +103,11 @@ pub fn processes(
 
 /// Sums where there are any; the word in the first column, if that has none.
 fn total_cell(answer: &Answer, column: Column, place: usize, cell: &impl Fn(Value<'_>) -> String) -> String {
-    match column.of_footprint(&answer.total.footprint) {
+    match column.of_group(&answer.total) {
         _ if column == Column::Processes => answer.total.processes.to_string(),
+        Value::Text(_) if place == 0 => "total".into(),
+        Value::Text(_) | Value::Count(_) => String::new(),
+        _ if column == Column::AveragePss => String::new(),
         Value::Unknown if place == 0 => "total".into(),
         Value::Unknown if column.is_size() => "-".into(),
         Value::Unknown => String::new(),

@@ -6,7 +6,7 @@ use residue_model::{Bytes, Process, Series, Source};
 
 use super::table::Table;
 use super::watch::span;
-use super::{Screen, gaps, sparkline};
+use super::{Screen, gaps, overview};
 use crate::Result;
 use crate::units::{change, percent, rate, size, size_or_dash};
 use crate::words;
@@ -123,7 +123,7 @@ fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdi
             change(whole(last.1) - whole(first.1)),
             place.map_or_else(|| "no trend".into(), |place| rate(place.rate.estimate)),
             place.map(share).unwrap_or_default(),
-            sparkline(&values, 30),
+            overview(&values, 30),
         ]);
     }
     table.write(out, screen)

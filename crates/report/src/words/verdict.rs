@@ -33,7 +33,7 @@ pub fn verdict(verdict: &Verdict, process: &Process) -> VerdictText {
         places: verdict
             .places
             .as_deref()
-            .map_or_else(|| "unknown: its regions could not be read".into(), places),
+            .map_or_else(|| "not known: its regions were not read, or too seldom".into(), places),
         why: why(verdict),
         next: next(verdict, process),
     }
@@ -64,6 +64,10 @@ pub fn class_label(class: Class) -> &'static str {
 
 fn rate_text(verdict: &Verdict) -> String {
     let Some(interval) = verdict.rate else { return String::new() };
+    if interval.low.abs().max(interval.high.abs()) < 4096.0 {
+        // Less than a page an hour is no rate.
+        return String::new();
+    }
     let (low, high) =
         (rate_like(interval.low, interval.estimate), rate_like(interval.high, interval.estimate));
     format!("{}  (95 %: {low} … {high})", rate(interval.estimate))
@@ -95,24 +99,24 @@ fn confidence(verdict: &Verdict) -> &'static str {
 }
 
 fn places(places: &[Place]) -> String {
-    let growing: Vec<&Place> = places.iter().filter(|place| place.rate.estimate > 0.0).collect();
-    match growing.as_slice() {
-        [] if places.is_empty() => "no class of memory moves".into(),
-        [] => "nothing grows".into(),
-        [first, rest @ ..] => {
-            let also: Vec<String> = rest
-                .iter()
-                .filter(|place| place.share >= 0.005)
-                .map(|place| format!("{} {}", class_label(place.class), percent(place.share)))
-                .collect();
-            let lead = format!("{} carries {} of the growth", class_label(first.class), percent(first.share));
-            if also.is_empty() {
-                format!("{lead}; the rest stands still")
-            } else {
-                format!("{lead}; {}", also.join(", "))
-            }
-        }
+    let growing =
+        |judged: bool| places.iter().filter(move |place| place.judged == judged && place.rate.estimate > 0.0);
+    let mut parts: Vec<String> = growing(true)
+        .filter(|place| place.share >= 0.005)
+        .map(|place| format!("{} carries {} of the growth", class_label(place.class), percent(place.share)))
+        .collect();
+    if parts.is_empty() {
+        parts.push("no class of the judged memory grows".into());
     }
+    // Said, for it is seen in rss; apart, for it proves nothing.
+    parts.extend(growing(false).map(|place| {
+        format!(
+            "besides, {} move by {}, which is no part of it",
+            class_label(place.class),
+            rate(place.rate.estimate)
+        )
+    }));
+    parts.join("; ")
 }
 
 fn why(verdict: &Verdict) -> Vec<String> {
@@ -150,6 +154,9 @@ fn reason(reason: &Reason) -> String {
         Reason::ValleysRise => "its low points rise too, in each third of the time".into(),
         Reason::ValleysFlat => {
             "its low points do not rise in each third of the time: it comes and goes".into()
+        }
+        Reason::Stopped { seconds } => {
+            format!("it has not grown for the last {}, longer than any pause before", duration(seconds))
         }
         Reason::Slowing { first, last } => format!(
             "growth slows down from {} in the first third to {} in the last: a cache that fills or a warm-up looks so",
@@ -231,7 +238,12 @@ mod tests {
             confidence: 0.9,
             signal: Signal::PrivateAndSwap,
             rate: Some(Interval { estimate: 18.4 * MIB, low: 16.9 * MIB, high: 19.8 * MIB }),
-            places: Some(vec![Place { class: Class::Heap, rate: Interval::default(), share: 0.97 }]),
+            places: Some(vec![Place {
+                class: Class::Heap,
+                rate: Interval::default(),
+                judged: true,
+                share: 0.97,
+            }]),
             forecast: Some(Forecast {
                 limit: Limit {
                     kind: LimitKind::Cgroup,
@@ -257,10 +269,7 @@ mod tests {
         let text = verdict(&leak, &shop());
         assert_eq!(text.rate, "+18.4 MiB/h  (95 %: 16.9 … 19.8)");
         assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");
-        assert_eq!(
-            text.places,
-            "heap (brk and arenas): small blocks carries 97 % of the growth; the rest stands still"
-        );
+        assert_eq!(text.places, "heap (brk and arenas): small blocks carries 97 % of the growth");
         assert_eq!(text.why, ["312 samples over 52 min, first 6 min left out as warm-up"]);
         assert_eq!(text.next, "residue map 812 --filter 'usage=heap|arena' --sort rss");
     }

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use residue_model::{Bytes, Counter, Counters, Region};
+use residue_model::{Bytes, Counter, CounterSum, Counters, Region};
 use residue_target::procfs::{maps, smaps};
 
 use crate::fixtures;
@@ -17,10 +17,11 @@ fn fails(name: &str) -> String {
 
 /// Sums in KiB: `rss`, `pss`, `uss`, `anonymous`.
 fn sums(regions: &[Region]) -> [Option<u64>; 4] {
-    let mut sum = Counters::default();
+    let mut sum = CounterSum::default();
     for region in regions {
         sum.add(&region.counters);
     }
+    let sum = sum.total();
     [sum.get(Counter::Rss), sum.get(Counter::Pss), sum.uss(), sum.get(Counter::Anonymous)]
         .map(|size| size.map(|size| size.0 / 1024))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
 use residue_model::{
-    Address, AddressSpace, Bytes, Counter, Counters, Gap, Process, ProcessId, ProcessState, Region,
-    SharedSegment, Snapshot, Source, SystemMemory,
+    Address, AddressSpace, Bytes, Counter, CounterSum, Counters, Gap, Process, ProcessId, ProcessState,
+    Region, SharedSegment, Snapshot, Source, SystemMemory,
 };
 
 use super::pagemap::{Pagemap, page_counts};
@@ -145,7 +145,7 @@ fn read_gently(proc_dir: &ProcDir, pid: ProcessId, snapshot: &mut Snapshot) -> R
     let counts = page_counts(proc_dir);
     pagemap.fill_shares(&mut snapshot.regions, counts.as_ref()).map_err(failed)?;
     snapshot.source = Source::Pagemap;
-    let missing = if counts.is_none() {
+    let missing = if total(&snapshot.regions).get(Counter::Pss).is_none() {
         "pss, dirty, lazily freed and huge pages"
     } else {
         "dirty, lazily freed and huge pages"
@@ -164,15 +164,11 @@ pub(super) fn read_maps(proc_dir: &ProcDir, pid: ProcessId, regions: &mut Vec<Re
 
 /// The sum over all regions, as `smaps_rollup` would give it.
 pub(super) fn total(regions: &[Region]) -> Counters {
-    let mut sum = Counters::default();
+    let mut sum = CounterSum::default();
     for region in regions {
         sum.add(&region.counters);
     }
-    // A sum is only as complete as its parts.
-    if regions.iter().any(|region| region.counters.get(Counter::Pss).is_none()) {
-        sum.forget(Counter::Pss);
-    }
-    sum
+    sum.total()
 }
 
 /// The failure with what helps: who owns the process, and how to get the right.
