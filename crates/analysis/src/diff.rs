@@ -134,20 +134,22 @@ fn plus(sum: Option<Bytes>, more: Option<Bytes>) -> Option<Bytes> {
 fn usage_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<UsageChange> {
     let (before, after) = (sums(earlier), sums(later));
     // A usage that one map lacks is known to be nothing there, if the map knows resident sizes at all.
-    let has_rss = |regions: &[DiffRegion]| regions.iter().any(|region| region.rss.is_some());
-    let known = has_rss(earlier) && has_rss(later);
+    let known = |value: fn(&DiffRegion) -> Option<Bytes>| {
+        [earlier, later].iter().all(|regions| regions.iter().any(|region| value(region).is_some()))
+    };
+    let (rss_known, swap_known) = (known(|region| region.rss), known(|region| region.swap));
     let change = |usage: Usage| {
         let none = Sum::default();
         let (a, b) = (before.get(&usage).unwrap_or(&none), after.get(&usage).unwrap_or(&none));
-        let delta = |a: Option<Bytes>, b: Option<Bytes>| {
+        let delta = |known: bool, a: Option<Bytes>, b: Option<Bytes>| {
             known.then(|| b.unwrap_or_default().signed_since(a.unwrap_or_default()))
         };
         UsageChange {
             usage,
             regions: b.regions - a.regions,
             size: b.size.signed_since(a.size),
-            rss: delta(a.rss, b.rss),
-            swap: delta(a.swap, b.swap),
+            rss: delta(rss_known, a.rss, b.rss),
+            swap: delta(swap_known, a.swap, b.swap),
         }
     };
     Usage::ALL.iter().map(|&usage| change(usage)).collect()

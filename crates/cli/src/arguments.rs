@@ -245,7 +245,7 @@ pub(crate) struct PsArgs {
     pub(crate) pie: Option<Option<PathBuf>>,
 
     /// Save what /proc says of all processes, for --from on any machine (.gz compresses)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "gentle", "filter", "bar", "pie"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "gentle", "filter", "bar", "pie", "columns", "sort", "top", "totals"])]
     pub(crate) save: Option<PathBuf>,
 
     /// Read a capture made by --save or by smem instead of this machine

@@ -188,7 +188,9 @@ mod tests {
         half.set(Counter::Rss, Bytes(1));
         for parts in [[&full, &half], [&half, &full]] {
             let mut sum = CounterSum::default();
-            parts.into_iter().for_each(|part| sum.add(part));
+            for part in parts {
+                sum.add(part);
+            }
             assert_eq!(
                 (sum.total().get(Counter::Rss), sum.total().get(Counter::Pss)),
                 (Some(Bytes(2)), None)

@@ -26,11 +26,6 @@ impl Error {
         }
     }
 
-    /// Whether the target, and not the question or the output, is the trouble.
-    pub fn is_about_target(&self) -> bool {
-        matches!(self, Error::Target(_))
-    }
-
     /// The class of a failure of the target.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {

@@ -3,6 +3,7 @@
 use residue_analysis::growth::judge;
 use residue_analysis::{Diagnosis, Diff, DiffRegion, Map, Watched};
 use residue_model::{Gap, Limits, ProcessId};
+use residue_target::ErrorKind;
 use residue_target::live::linux::{Care, ProcDir, Sampler, find, limits, snapshot, system};
 
 use crate::sampling::{Plan, Progress, sample};
@@ -51,10 +52,10 @@ pub fn watch(
     let pids =
         targets.iter().map(|target| find(&proc_dir, target)).collect::<std::result::Result<Vec<_>, _>>()?;
     let samplers = samplers(&pids)?;
-    let (mut gaps, system) = (Vec::new(), system(&proc_dir));
+    let (series, mut gaps) = sample(samplers, plan, interrupt, progress)?;
+    // At the end: what is left until a limit is counted from the last sample.
+    let system = system(&proc_dir);
     let bounds: Vec<Limits> = pids.iter().map(|&pid| limits(&proc_dir, pid, &system, &mut gaps)).collect();
-    let (series, missing) = sample(samplers, plan, interrupt, progress)?;
-    gaps.extend(missing);
     let judged = |(series, limits)| Watched { verdict: judge(&series, &limits), series };
     Ok((series.into_iter().zip(bounds).map(judged).collect(), gaps))
 }
@@ -77,17 +78,15 @@ pub fn triage(
     let before = snapshot(&proc_dir, pid, options.care)?;
     let (mut series, mut gaps) = sample(samplers(&[pid])?, plan, interrupt, progress)?;
     let series = series.remove(0);
-    let after = match snapshot(&proc_dir, pid, options.care) {
-        Ok(after) if after.process.start_ticks == before.process.start_ticks => after,
-        _ => {
-            gaps.push(Gap::new(
-                "the address space at the end",
-                "the process ended; shown is how it stood at the start",
-            ));
-            before
+    let why = match snapshot(&proc_dir, pid, options.care) {
+        Ok(after) if after.process.start_ticks == before.process.start_ticks => {
+            return Ok(Diagnosis::of(Map::of(after), series, gaps));
         }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => error.to_string(),
+        _ => "the process ended".into(),
     };
-    Ok(Diagnosis::of(Map::of(after), series, gaps))
+    gaps.push(Gap::new("the address space at the end", format!("{why}; shown is how it stood at the start")));
+    Ok(Diagnosis::of(Map::of(before), series, gaps))
 }
 
 fn samplers(pids: &[ProcessId]) -> Result<Vec<Sampler>> {

@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::fs::File as Disk;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use residue_analysis::accounting::{Column, Machine, Mappings, Order, ProcessFilter, Table, View};
-use residue_model::Process;
+use residue_model::{Process, ProcessId};
 use residue_target::capture::{Archive, replay};
 use residue_target::live::linux::{self, Care, ProcDir, Saved, Selection, sweep};
 use residue_target::procfs::printable;
@@ -54,8 +55,10 @@ pub fn table(request: &Request, query: &Query, progress: &dyn Fn(usize, usize)) 
     let mut mappings = Mappings::default();
     let by_mapping = query.view == View::Mapping;
     let files = files(query, &request.filter);
+    let mut regions: HashMap<ProcessId, u64> = HashMap::new();
     let census = census(request, files, progress, &mut |process, record| {
         let counts = request.filter.accepts_mapping(&record.name);
+        *regions.entry(process.pid).or_default() += u64::from(counts);
         if counts && by_mapping {
             mappings.add(process.pid, &record.name, record.header.range.size(), &record.counters);
         }
@@ -63,8 +66,14 @@ pub fn table(request: &Request, query: &Query, progress: &dyn Fn(usize, usize)) 
     })?;
     let Census { mut processes, system, gaps } = census;
     if request.filter.is_by_mapping() {
-        // What maps nothing that was asked for is not part of the answer.
-        processes.retain(|process| process.footprint.vss.is_some_and(|vss| vss.0 > 0));
+        // What maps nothing that was asked for, or could not be asked, is no part of the answer; and of the rest only
+        // what regions tell is about the mapping.
+        processes.retain(|process| regions.get(&process.pid).is_some_and(|&count| count > 0));
+        for process in &mut processes {
+            process.maps = regions.get(&process.pid).copied();
+            let footprint = &mut process.footprint;
+            (footprint.anon, footprint.file, footprint.shmem) = (None, None, None);
+        }
     }
     let table = match query.view {
         View::Process => Table::of_processes(processes, query.order),
@@ -144,7 +153,10 @@ fn files(query: &Query, filter: &ProcessFilter) -> Files {
     }
     // Where regions are summed anyway, the sum holds these two.
     let sizes = |column: &Column| matches!(column, Column::Rss | Column::Swap);
-    if query.columns.iter().any(sizes) && !files.contains(File::Rollup) && !files.contains(File::Smaps) {
+    if query.columns.iter().chain([&query.order.column]).any(sizes)
+        && !files.contains(File::Rollup)
+        && !files.contains(File::Smaps)
+    {
         files = files.with(File::Status);
     }
     files

@@ -45,7 +45,7 @@ const LEAST_REST: u32 = 20;
 
 /// Samples processes until the plan is over, all have ended, or it is interrupted.
 pub(crate) fn sample(
-    mut samplers: Vec<Sampler>,
+    samplers: Vec<Sampler>,
     plan: &Plan,
     interrupt: &Interrupt,
     mut progress: impl FnMut(Progress<'_>),
@@ -55,22 +55,16 @@ pub(crate) fn sample(
     for sampler in &samplers {
         series.push(begin(sampler)?);
     }
+    let mut samplers: Vec<Option<Sampler>> = samplers.into_iter().map(Some).collect();
     let started = Instant::now();
     let mut due = started;
     loop {
         let mut busy = Duration::ZERO;
         for (index, (sampler, series)) in samplers.iter_mut().zip(&mut series).enumerate() {
-            if series.ended {
-                continue;
-            }
-            match sampler.read()? {
-                Some(reading) => {
-                    busy += reading.busy;
-                    series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps));
-                }
-                None => series.ended = true,
-            }
-            if let Some(sample) = series.samples.last().filter(|_| !series.ended) {
+            let Some(reading) = take_turn(sampler, series, &mut gaps) else { continue };
+            busy += reading.busy;
+            series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps));
+            if let Some(sample) = series.samples.last() {
                 progress(Progress::Sample(index, sample));
             }
         }
@@ -78,10 +72,23 @@ pub(crate) fn sample(
         due += plan.interval().max(busy * LEAST_REST);
         let over = plan.span.is_some_and(|span| due > started + span);
         let wait = due.saturating_duration_since(Instant::now());
-        if series.iter().all(|series| series.ended) || over || interrupt.wait(wait) {
+        if samplers.iter().all(Option::is_none) || over || interrupt.wait(wait) {
             return Ok((series, gaps));
         }
     }
+}
+
+/// Reads a process once more; who has ended or cannot be read any longer is asked no more, and what was gathered stays.
+fn take_turn(sampler: &mut Option<Sampler>, series: &mut Series, gaps: &mut Vec<Gap>) -> Option<Reading> {
+    match sampler.as_mut()?.read() {
+        Ok(Some(reading)) => return Some(reading),
+        Ok(None) => series.ended = true,
+        Err(error) => {
+            gaps.push(Gap::new(format!("process {} from here on", series.process.pid), error.to_string()));
+        }
+    }
+    *sampler = None;
+    None
 }
 
 fn begin(sampler: &Sampler) -> Result<Series> {

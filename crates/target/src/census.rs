@@ -167,7 +167,7 @@ impl Draft {
 }
 
 /// Arguments parted by spaces; `None` for none, as kernel threads and zombies have.
-fn command(text: &[u8]) -> Option<String> {
+pub(crate) fn command(text: &[u8]) -> Option<String> {
     let end = text.iter().rposition(|&byte| byte != 0)? + 1;
     let spaced: Vec<u8> = text[..end].iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
     Some(printable(&spaced))

@@ -22,7 +22,10 @@ const SLICES: usize = 7;
 /// `residue ps`: who has the memory.
 pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     if let Some(path) = &args.save {
-        return save_to(path);
+        return save_to(path, output);
+    }
+    if output.json && (args.bar.is_some() || args.pie.is_some()) {
+        return Err(Trouble::usage("a chart is no document", "give --json or one of --bar and --pie"));
     }
     let request = request(args)?;
     let sizes = sizes(args);
@@ -86,7 +89,13 @@ fn only_areas(args: &PsArgs) -> Result<(), Trouble> {
     }
 }
 
-fn save_to(path: &Path) -> Result<Exit, Trouble> {
+fn save_to(path: &Path, output: &Output) -> Result<Exit, Trouble> {
+    if output.json {
+        return Err(Trouble::usage(
+            "--save prints no document",
+            "leave --json out; read it later: --from FILE --json",
+        ));
+    }
     let bar = Bar::new(0, "saving {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
     let saved = save(path, &|done, all| bar.set_of(done, all))?;
     drop(bar);
@@ -124,9 +133,19 @@ fn query(args: &PsArgs, view: View, everything: bool) -> Result<Query, Trouble> 
     }
     let column = match &args.sort {
         Some(word) => view.column(word)?,
+        None if args.bar.is_some() || args.pie.is_some() => Column::Pss,
         None => default_order(&columns),
     };
-    Ok(Query { view, columns, order: Order { column, reverse: args.reverse, top: args.top }, everything })
+    // A chart sums what is beyond its bars itself.
+    let draws = args.bar.is_some() || args.pie.is_some();
+    let top = args.top.filter(|_| !draws);
+    if draws && !column.is_size() {
+        return Err(Trouble::usage(
+            format!("{} is no size: it cannot be drawn", column.key()),
+            "sort by one: --sort pss, uss, rss, swap or vss",
+        ));
+    }
+    Ok(Query { view, columns, order: Order { column, reverse: args.reverse, top }, everything })
 }
 
 /// By PSS where it is shown, else by the first size that is: nothing is read just to sort by it.
@@ -152,12 +171,13 @@ fn draw(args: &PsArgs, query: &Query, answer: &Table, output: &mut Output) -> Re
         (None, Some(file)) => (Shape::Pie, file),
         (None, None) => return Ok(false),
     };
-    let column = if query.order.column.is_size() { query.order.column } else { Column::Pss };
+    let column = query.order.column;
     let drawn = if shape == Shape::Pie { SLICES } else { BARS };
     let parts = parts(answer, column, args.top.unwrap_or(drawn));
     let title = format!("{} by {}", column.title(), query.view.row_name());
     if let Some(path) = file {
         write_file(path, &chart::draw(shape, format(path)?, &title, &parts)?)?;
+        terminal::gaps(&mut io::stderr(), Screen::default(), &answer.gaps)?;
     } else {
         terminal::bar_chart(&mut output.out, output.screen, &title, &parts)?;
         gaps(args, output, &answer.gaps)?;

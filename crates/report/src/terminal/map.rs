@@ -88,7 +88,9 @@ fn sums(out: &mut impl Write, screen: Screen, heading: &str, rows: &[Row], total
         .number("PSS", 5)
         .number("USS", 8)
         .number("SWAP", 7);
-    for row in rows.iter().chain([total]) {
+    // What is free is no part of the total.
+    let total = (heading != "BY STATE").then_some(total);
+    for row in rows.iter().chain(total) {
         table.row(vec![
             row.label.clone(),
             row.regions.to_string(),

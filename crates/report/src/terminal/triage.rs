@@ -121,7 +121,11 @@ fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdi
             words::class_label(class).to_owned(),
             size_of(last.1),
             change(whole(last.1) - whole(first.1)),
-            place.map_or_else(|| "no trend".into(), |place| rate(place.rate.estimate)),
+            match (&verdict.places, place) {
+                (_, Some(place)) => rate(place.rate.estimate),
+                (Some(_), None) => "no trend".into(),
+                (None, None) => "-".into(),
+            },
             place.map(share).unwrap_or_default(),
             overview(&values, 30),
         ]);

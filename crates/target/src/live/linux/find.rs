@@ -5,7 +5,8 @@ use std::path::Path;
 use residue_model::{ProcessId, ProcessState};
 
 use super::ProcDir;
-use crate::procfs::{printable, stat};
+use crate::census::command as command_line;
+use crate::procfs::stat;
 use crate::{Error, ErrorKind, File, Result};
 
 /// More candidates than this are counted, not listed.
@@ -45,7 +46,7 @@ fn named(proc_dir: &ProcDir, word: &str) -> Result<Vec<(ProcessId, String)>> {
         let program = command.split(|&byte| byte == 0).next().unwrap_or_default();
         let file = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         if stat.name == word || file == word.as_bytes() {
-            found.push((pid, printable(command).replace("\\x00", " ")));
+            found.push((pid, command_line(command).unwrap_or_default()));
         }
     }
     Ok(found)

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use residue_model::{Bytes, Gap, Limit, LimitKind, Limits, ProcessId, SystemMemory};
 
@@ -44,11 +44,12 @@ fn resource_limits(proc_dir: &ProcDir, pid: ProcessId, memory: &mut Vec<Limit>, 
 fn cgroups(proc_dir: &ProcDir, pid: ProcessId, memory: &mut Vec<Limit>, gaps: &mut Vec<Gap>) {
     let text = proc_dir.read_path(&format!("{pid}/cgroup")).unwrap_or_default();
     let (mount, path, names) = match cgroup::parse(&text) {
-        Some(Membership::Unified(path)) => ("/sys/fs/cgroup", path, ["memory.max", "memory.current"]),
-        Some(Membership::Memory(path)) => {
-            ("/sys/fs/cgroup/memory", path, ["memory.limit_in_bytes", "memory.usage_in_bytes"])
+        Some(Membership::Unified(path)) => ("/sys/fs/cgroup", path, &UNIFIED),
+        Some(Membership::Memory(path)) => ("/sys/fs/cgroup/memory", path, &VERSION_1),
+        None => {
+            return gaps
+                .push(Gap::new("cgroup limits", "the process names no cgroup with a memory controller"));
         }
-        None => return,
     };
     let group = Path::new(mount).join(path.trim_start_matches('/'));
     if path.contains("/..") || !group.is_dir() {
@@ -63,15 +64,44 @@ fn cgroups(proc_dir: &ProcDir, pid: ProcessId, memory: &mut Vec<Limit>, gaps: &m
     }
 }
 
-fn level_limit(level: &Path, [limit, used]: [&str; 2]) -> Option<Limit> {
-    let read = |name: &str| number(&fs::read(level.join(name)).ok()?).map(Bytes);
-    let limit = read(limit)?;
+/// The files of a control group that bound and count its memory.
+struct Names {
+    limit: &'static str,
+    used: &'static str,
+    inactive_file: &'static str,
+}
+
+const UNIFIED: Names = Names { limit: "memory.max", used: "memory.current", inactive_file: "inactive_file" };
+const VERSION_1: Names = Names {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    inactive_file: "total_inactive_file",
+};
+
+fn level_limit(level: &Path, names: &Names) -> Option<Limit> {
+    let limit = read_number(level, names.limit)?;
     // Version 1 says "no limit" with the largest page-aligned number.
     if limit.0 >= i64::MAX as u64 - 0xffff {
         return None;
     }
-    let source = PathBuf::from(level).display().to_string();
-    Some(Limit { kind: LimitKind::Cgroup, limit, used: read(used), source })
+    Some(Limit {
+        kind: LimitKind::Cgroup,
+        limit,
+        used: working_set(level, names),
+        source: level.display().to_string(),
+    })
+}
+
+/// What the group would still hold after the kernel took back idle file pages, which it does before it kills: with them,
+/// whoever reads a large file looks nearly full. Kubernetes counts the same way.
+fn working_set(level: &Path, names: &Names) -> Option<Bytes> {
+    let stat = fs::read_to_string(level.join("memory.stat")).ok()?;
+    let idle = stat.lines().find_map(|line| line.strip_prefix(names.inactive_file)?.strip_prefix(' '));
+    Some(read_number(level, names.used)? - Bytes(idle?.trim().parse().ok()?))
+}
+
+fn read_number(level: &Path, name: &str) -> Option<Bytes> {
+    number(&fs::read(level.join(name)).ok()?).map(Bytes)
 }
 
 /// `max` is no number, and no limit.

@@ -1,8 +1,8 @@
 //! Resident sizes from the page table, in small steps.
 //!
 //! `PAGEMAP_SCAN` asked only for present and swapped pages never touches the kernel's page structures: 3.5 to 6.6 times
-//! cheaper than `smaps_rollup` for large regions. The lock that the target's `mmap` needs is held for one step of 2 MiB
-//! of pages, and between steps the reader sleeps as long as the step took: back-to-back steps would retake the lock
+//! cheaper than `smaps_rollup` for large regions. The lock that the target's `mmap` needs is held for one step of 512
+//! pages that are there (empty stretches pass in no time), and between steps the reader sleeps as long as the step took: back-to-back steps would retake the lock
 //! before the target gets it.
 //!
 //! Source: `Documentation/admin-guide/mm/pagemap.rst`, `include/uapi/linux/fs.h` (`struct pm_scan_arg`, since Linux 6.7).

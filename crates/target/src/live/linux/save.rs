@@ -1,7 +1,7 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use residue_model::{ProcessId, ProcessState};
+use residue_model::{Bytes, ProcessId, ProcessState};
 
 use super::ProcDir;
 use super::snapshot::Users;
@@ -68,9 +68,19 @@ fn process<W: Write>(
         if let (File::Status, Some(uid)) = (file, status::parse(text).uid) {
             archive.add_owner(pid, uid, &users.name(uid).unwrap_or_default())?;
         }
+        // Half a list of regions looks like a whole one.
+        if matches!(file, File::Maps | File::Smaps) && !runs_still(proc_dir, pid) {
+            continue;
+        }
         archive.add(&format!("{pid}/{}", file.name()), text)?;
     }
     Ok(())
+}
+
+fn runs_still(proc_dir: &ProcDir, pid: ProcessId) -> bool {
+    let mut text = Vec::new();
+    let stat = proc_dir.read(pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
+    stat.is_some_and(|stat| stat.state == ProcessState::Alive && stat.vss > Bytes::ZERO)
 }
 
 fn read(proc_dir: &ProcDir, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {

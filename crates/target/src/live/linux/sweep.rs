@@ -173,6 +173,9 @@ impl<'a> Sweep<'a> {
         let mut pagemap = Pagemap::open(self.proc_dir, pid).map_err(failed)?;
         pagemap.fill_resident(&mut regions).map_err(failed)?;
         pagemap.fill_shares(&mut regions, page_counts(self.proc_dir).as_ref()).map_err(failed)?;
+        if !still_runs(self.proc_dir, &draft.process) {
+            return Err(ended(&draft.process));
+        }
         let sum = total(&regions);
         if self.selection.files.contains(File::Smaps) {
             let mut counted = Sum::default();
@@ -198,7 +201,10 @@ impl<'a> Sweep<'a> {
             } else {
                 "permission denied: run as root"
             };
-            gap(format!("{denied} of {listed} processes not readable: pss, uss and swap_pss"), why);
+            let files = self.selection.files;
+            let sums = files.contains(File::Rollup) || files.contains(File::Smaps);
+            let what = if sums { "pss, uss and swap_pss" } else { "regions" };
+            gap(format!("{denied} of {listed} processes not readable: {what}"), why);
         }
         if headless > 0 {
             gap(format!("memory of {headless} processes"), "their main thread has ended while others run on");
@@ -213,9 +219,11 @@ impl<'a> Sweep<'a> {
             } else {
                 String::new()
             };
+            let is_root = page_counts(self.proc_dir).is_some();
+            let what = if is_root { "swap_pss" } else { "pss and swap_pss" };
             gap(
-                format!("swap_pss of {shown}{more}"),
-                "large: read in small steps so that they do not wait, and pss only as root; --exact reads them whole",
+                format!("{what} of {shown}{more}"),
+                "read in small steps, so that they do not wait; --exact reads them whole",
             );
         }
         self.census.gaps.extend(hidden(self.proc_dir));
