@@ -127,7 +127,7 @@ fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdi
                 (None, None) => "-".into(),
             },
             place.map(share).unwrap_or_default(),
-            overview(&values, 30),
+            overview(&values, 16),
         ]);
     }
     table.write(out, screen)
