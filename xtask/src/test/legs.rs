@@ -113,7 +113,7 @@ fn fuzz_one(target: &str) -> Result<()> {
     let mut command = cargo(&["fuzz", "run", target]);
     command.args([corpus, fixtures].into_iter().filter(|folder: &PathBuf| Path::is_dir(folder)));
     // Sanitizers and coverage are unstable flags; the pinned toolchain is the stable one.
-    shell::run(command.env("RUSTC_BOOTSTRAP", "1").args(["--", FUZZ_TIME, FUZZ_INPUT]))
+    shell::run(command.env("RUSTC_BOOTSTRAP", "1").args(["--", FUZZ_TIME, FUZZ_INPUT, "-verbosity=0"]))
 }
 
 fn bare(arguments: &[&str]) -> Result<String> {
