@@ -55,20 +55,23 @@ pub fn table(request: &Request, query: &Query, progress: &dyn Fn(usize, usize)) 
     let mut mappings = Mappings::default();
     let by_mapping = query.view == View::Mapping;
     let files = files(query, &request.filter);
+    let filters = request.filter.is_by_mapping();
     let mut regions: HashMap<ProcessId, u64> = HashMap::new();
     let census = census(request, files, progress, &mut |process, record| {
         let counts = request.filter.accepts_mapping(&record.name);
-        *regions.entry(process.pid).or_default() += u64::from(counts);
+        if counts && filters {
+            *regions.entry(process.pid).or_default() += 1;
+        }
         if counts && by_mapping {
             mappings.add(process.pid, &record.name, record.header.range.size(), &record.counters);
         }
         counts
     })?;
     let Census { mut processes, system, gaps } = census;
-    if request.filter.is_by_mapping() {
+    if filters {
         // What maps nothing that was asked for, or could not be asked, is no part of the answer; and of the rest only
         // what regions tell is about the mapping.
-        processes.retain(|process| regions.get(&process.pid).is_some_and(|&count| count > 0));
+        processes.retain(|process| regions.contains_key(&process.pid));
         for process in &mut processes {
             process.maps = regions.get(&process.pid).copied();
             let footprint = &mut process.footprint;
