@@ -56,7 +56,7 @@ impl Sampler {
         match self.totals() {
             Ok(Some(sample)) => {
                 let regions = self.regions();
-                if !still_runs(&self.proc_dir, &self.process) {
+                if !still_runs(&self.proc_dir, self.process.pid, self.process.start_ticks) {
                     return Ok(None);
                 }
                 let maps = regions.as_ref().ok().map(|regions| regions.len() as u64);

@@ -1,10 +1,10 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use residue_model::{Bytes, ProcessId, ProcessState};
+use residue_model::{ProcessId, ProcessState};
 
 use super::ProcDir;
-use super::snapshot::Users;
+use super::snapshot::{Users, still_runs};
 use crate::capture::Archive;
 use crate::procfs::{stat, status};
 use crate::{File, Result};
@@ -39,9 +39,9 @@ pub fn save<W: Write>(
     for (done, &pid) in processes.iter().enumerate() {
         progress(done, processes.len());
         let stat = proc_dir.read(pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
-        if stat.is_some_and(|stat| stat.state != ProcessState::Kernel) {
+        if let Some(stat) = stat.filter(|stat| stat.state != ProcessState::Kernel) {
             saved.processes += 1;
-            process(proc_dir, pid, archive, &mut users, &mut saved, &mut text)?;
+            process(proc_dir, (pid, stat.start_ticks), archive, &mut users, &mut saved, &mut text)?;
         }
     }
     Ok(saved)
@@ -49,7 +49,7 @@ pub fn save<W: Write>(
 
 fn process<W: Write>(
     proc_dir: &ProcDir,
-    pid: ProcessId,
+    (pid, start_ticks): (ProcessId, u64),
     archive: &mut Archive<W>,
     users: &mut Users,
     saved: &mut Saved,
@@ -69,18 +69,12 @@ fn process<W: Write>(
             archive.add_owner(pid, uid, &users.name(uid).unwrap_or_default())?;
         }
         // Half a list of regions looks like a whole one.
-        if matches!(file, File::Maps | File::Smaps) && !runs_still(proc_dir, pid) {
+        if matches!(file, File::Maps | File::Smaps) && !still_runs(proc_dir, pid, Some(start_ticks)) {
             continue;
         }
         archive.add(&format!("{pid}/{}", file.name()), text)?;
     }
     Ok(())
-}
-
-fn runs_still(proc_dir: &ProcDir, pid: ProcessId) -> bool {
-    let mut text = Vec::new();
-    let stat = proc_dir.read(pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
-    stat.is_some_and(|stat| stat.state == ProcessState::Alive && stat.vss > Bytes::ZERO)
 }
 
 fn read(proc_dir: &ProcDir, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {

@@ -29,7 +29,7 @@ pub fn snapshot(proc_dir: &ProcDir, pid: ProcessId, care: Care) -> Result<Snapsh
         read_smaps(proc_dir, pid, &mut snapshot)
     };
     read.map_err(|error| explain(error, &draft.process))?;
-    if snapshot.regions.is_empty() || !still_runs(proc_dir, &draft.process) {
+    if snapshot.regions.is_empty() || !still_runs(proc_dir, pid, draft.process.start_ticks) {
         return Err(ended(&draft.process));
     }
     draft.absorb(&total(&snapshot.regions));
@@ -98,13 +98,11 @@ pub(super) fn living_thread(proc_dir: &ProcDir, pid: ProcessId) -> Option<u32> {
 ///
 /// The region list of a process that ends simply stops in the middle: the kernel reports no error, and half a map looks
 /// like a whole one. So whoever has read regions asks afterwards.
-pub(super) fn still_runs(proc_dir: &ProcDir, process: &Process) -> bool {
+pub(super) fn still_runs(proc_dir: &ProcDir, pid: ProcessId, start_ticks: Option<u64>) -> bool {
     let mut text = Vec::new();
-    let stat = proc_dir.read(process.pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
+    let stat = proc_dir.read(pid, File::Stat, &mut text).ok().and_then(|()| stat::parse(&text).ok());
     stat.is_some_and(|stat| {
-        stat.state == ProcessState::Alive
-            && Some(stat.start_ticks) == process.start_ticks
-            && stat.vss > Bytes::ZERO
+        stat.state == ProcessState::Alive && Some(stat.start_ticks) == start_ticks && stat.vss > Bytes::ZERO
     })
 }
 

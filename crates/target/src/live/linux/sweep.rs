@@ -158,7 +158,7 @@ impl<'a> Sweep<'a> {
                 sum.add(record.header.range, &record.counters);
             }
         })?;
-        if !still_runs(self.proc_dir, &draft.process) {
+        if !still_runs(self.proc_dir, draft.process.pid, draft.process.start_ticks) {
             return Err(ended(&draft.process));
         }
         sum.settle(draft);
@@ -173,7 +173,7 @@ impl<'a> Sweep<'a> {
         let mut pagemap = Pagemap::open(self.proc_dir, pid).map_err(failed)?;
         pagemap.fill_resident(&mut regions).map_err(failed)?;
         pagemap.fill_shares(&mut regions, page_counts(self.proc_dir).as_ref()).map_err(failed)?;
-        if !still_runs(self.proc_dir, &draft.process) {
+        if !still_runs(self.proc_dir, draft.process.pid, draft.process.start_ticks) {
             return Err(ended(&draft.process));
         }
         let sum = total(&regions);
