@@ -262,6 +262,12 @@ fn small(entry: &mut dyn Read) -> Result<Vec<u8>> {
 }
 
 fn reading(error: io::Error) -> Error {
+    // The library's own words repeat what it took for a header: pages of whatever file was given.
+    let error = match error.kind() {
+        _ if error.raw_os_error().is_some() => error,
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends too early"),
+        kind => io::Error::new(kind, "no tar archive, or a damaged one"),
+    };
     Error::reading("the capture", error).into_kind(ErrorKind::Syntax).help(
         "it should be a tar of /proc files, as residue ps --save and smem captures are, plain or in gzip",
     )
@@ -337,6 +343,9 @@ mod tests {
     fn what_is_no_capture_is_refused() {
         assert_eq!(census(b"", &mut |_, _| true).expect_err("empty").kind(), ErrorKind::Syntax);
         assert!(census(&[7; 5000], &mut |_, _| true).is_err());
+        let secret = census("root:secret\n".repeat(500).as_bytes(), &mut |_, _| true).expect_err("text");
+        let cause = std::error::Error::source(&secret).expect("a cause").to_string();
+        assert_eq!(cause, "no tar archive, or a damaged one");
         let cut = archive(true);
         assert!(census(&cut[..cut.len() / 2], &mut |_, _| true).is_err());
     }
