@@ -184,7 +184,7 @@ fn stack_of(regions: &[Region], thread: &Thread) -> Option<usize> {
         let usage = regions[*index].usage;
         Usage::ANONYMOUS.contains(&usage) || matches!(usage, Usage::ThreadStack | Usage::Jit)
     };
-    let by_block = thread.robust_list.and_then(|address| containing(regions, address)).filter(may_be);
+    let by_block = thread.control_block.and_then(|address| containing(regions, address)).filter(may_be);
     let by_pointer = || {
         let index = thread.stack_pointer.and_then(|address| containing(regions, address)).filter(may_be)?;
         guard_below(regions, index).is_some().then_some(index)
@@ -283,10 +283,10 @@ mod tests {
 
     #[test]
     fn a_stack_is_proved_by_its_control_block_or_by_its_guard() {
-        let thread = |tid, stack_pointer, robust_list| Thread {
+        let thread = |tid, stack_pointer, control_block| Thread {
             tid,
             stack_pointer: Some(Address(stack_pointer)),
-            robust_list,
+            control_block,
             ..Thread::default()
         };
         let mut regions = [

@@ -66,6 +66,22 @@ impl Range {
     pub fn contains(self, address: Address) -> bool {
         self.start <= address && address < self.end
     }
+
+    /// The part that both have; none when they only touch.
+    pub fn overlap(self, other: Range) -> Option<Range> {
+        let (start, end) = (self.start.max(other.start), self.end.min(other.end));
+        (start < end).then_some(Range { start, end })
+    }
+
+    /// Where a part of this range stands in the bytes that hold the whole.
+    ///
+    /// # Panics
+    /// When `part` begins before this range.
+    pub fn offset_of(self, part: Range) -> std::ops::Range<usize> {
+        let from = part.start.0.checked_sub(self.start.0).expect("a part begins inside the whole");
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        from..from.saturating_add(usize::try_from(part.size().0).unwrap_or(usize::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +101,8 @@ mod tests {
         let range = Range::new(Address(10), Address(20)).expect("in order");
         assert!(range.contains(Address(10)) && !range.contains(Address(20)));
         assert_eq!(Range::new(Address(2), Address(1)), None);
+        let part = range.overlap(Range { start: Address(15), end: Address(40) }).expect("they overlap");
+        assert_eq!(range.offset_of(part), 5..10);
+        assert_eq!(range.overlap(Range { start: Address(20), end: Address(40) }), None);
     }
 }

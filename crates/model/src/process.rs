@@ -70,9 +70,9 @@ pub struct Thread {
     pub is_main: bool,
     /// Its short name.
     pub name: String,
-    /// Where its stack pointer stood, if the kernel told.
+    /// Where its stack pointer stood, if the target told.
     pub stack_pointer: Option<Address>,
-    /// Its robust futex list, which lies in the thread's own control block: with glibc and musl at the upper end
-    /// of the stack that `pthread_create` made.
-    pub robust_list: Option<Address>,
+    /// An address in the thread's own control block: with glibc and musl at the upper end of the stack that
+    /// `pthread_create` made; on Windows the TEB.
+    pub control_block: Option<Address>,
 }

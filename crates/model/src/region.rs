@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Address, Bytes, Counters, Protection, Range, Usage};
+use crate::{Address, Bytes, Counters, Pages, Protection, Range, Usage};
 
 /// One mapped range with one protection: a VMA.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub struct Region {
     pub threads: Vec<u32>,
     /// The System V segment that is mapped here.
     pub segment: Option<Arc<SharedSegment>>,
+    /// What Windows says of these pages, in its own terms.
+    pub pages: Option<Pages>,
+    /// How much of it the dump holds; `None` in a live process, where all of it can be asked for.
+    pub saved: Option<Bytes>,
 }
 
 /// What stands behind a region.

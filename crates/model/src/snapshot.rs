@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{Address, Gap, Limits, Process, Range, Region, SystemMemory, Thread};
+use crate::{Address, Dump, Gap, Limits, Machine, Module, Process, Range, Region, SystemMemory, Thread};
 
 /// A process as it stood at one moment: the input of every conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,14 +11,20 @@ pub struct Snapshot {
     pub regions: Vec<Region>,
     /// Its threads.
     pub threads: Vec<Thread>,
+    /// Its program and libraries where the target lists them by itself: a minidump does, Linux maps do not.
+    pub modules: Vec<Module>,
     /// What bounds it.
     pub limits: Limits,
     /// The machine it runs on.
+    pub machine: Machine,
+    /// The memory of that machine.
     pub system: SystemMemory,
     /// The bounds of its address space.
     pub space: AddressSpace,
     /// Which interface gave the sizes of its regions.
     pub source: Source,
+    /// The file it was read from, when it is no live process.
+    pub dump: Option<Dump>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -34,6 +40,10 @@ pub enum Source {
     Smaps,
     /// `/proc/PID/maps` and the page table in small steps: no PSS, and the target hardly waits.
     Pagemap,
+    /// The program headers of an ELF core.
+    Core,
+    /// The streams of a minidump.
+    Minidump,
 }
 
 /// The part of the address space that a program may use.

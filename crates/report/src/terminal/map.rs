@@ -52,6 +52,8 @@ fn title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
         Source::Maps => "maps",
         Source::Smaps => "smaps",
         Source::Pagemap => "maps and the page table, in small steps",
+        Source::Core => "the program headers of the core",
+        Source::Minidump => "the streams of the minidump",
     };
     writeln!(out, "{}", screen.heading(&format!("Address space of {} ({})", process.pid, process.name)))?;
     let line = format!(

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use residue_model::{Address, Bytes, Counters, Protection, Range, Region, Usage};
+use residue_model::{Address, Bytes, Protection, Range, Region};
 
 use super::number::{decimal, hex};
 use super::{Lines, printable};
@@ -98,12 +98,8 @@ impl Names {
             inode: header.inode,
             name,
             deleted,
-            counters: Counters::default(),
-            flags: None,
             allocation_base: header.range.start,
-            usage: Usage::Unknown,
-            threads: Vec::new(),
-            segment: None,
+            ..Region::default()
         }
     }
 

@@ -20,7 +20,7 @@ fn thread(proc_dir: &ProcDir, pid: ProcessId, tid: u32) -> Thread {
         is_main: tid == pid.0,
         name: printable(name.strip_suffix(b"\n").unwrap_or(&name)),
         stack_pointer: stack_pointer(&call),
-        robust_list: robust_list(tid),
+        control_block: robust_list(tid),
     }
 }
 

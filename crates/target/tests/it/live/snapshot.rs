@@ -92,7 +92,7 @@ fn every_thread_is_listed_and_shows_where_its_stack_is() {
         let thread = thread.unwrap_or_else(|| panic!("{key} is not listed"));
         assert_eq!(thread.name, name);
         let stack = told(&snapshot, &layout, &format!("{key}_stack"));
-        assert!(thread.robust_list.is_some_and(|list| stack.range.contains(list)), "{key}: {thread:?}");
+        assert!(thread.control_block.is_some_and(|list| stack.range.contains(list)), "{key}: {thread:?}");
     }
 }
 

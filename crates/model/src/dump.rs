@@ -1,0 +1,50 @@
+use serde::Serialize;
+
+use crate::{Address, Bytes};
+
+/// The file that a dead process left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Dump {
+    /// Its path, as it was given.
+    pub file: String,
+    /// What it is.
+    pub format: DumpFormat,
+    /// How large it is, decompressed.
+    pub size: Bytes,
+    /// How much memory of the process it holds.
+    pub saved: Bytes,
+    /// What ended the process, or what it was doing when the dump was made.
+    pub event: Option<Event>,
+}
+
+/// The format of a dump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpFormat {
+    /// An ELF core.
+    #[default]
+    ElfCore,
+    /// A minidump.
+    Minidump,
+}
+
+impl DumpFormat {
+    /// The name that people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            DumpFormat::ElfCore => "ELF core",
+            DumpFormat::Minidump => "minidump",
+        }
+    }
+}
+
+/// A signal or an exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Its name in its own system: `SIGSEGV`, `EXCEPTION_ACCESS_VIOLATION_READ`.
+    pub name: String,
+    /// The thread that met it.
+    pub thread: Option<u32>,
+    /// The address that it is about.
+    pub address: Option<Address>,
+}
