@@ -13,6 +13,7 @@
 //! ```
 
 pub mod accounting;
+pub mod content;
 mod diagnosis;
 mod diff;
 mod error;

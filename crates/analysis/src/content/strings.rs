@@ -1,0 +1,337 @@
+use std::collections::HashMap;
+
+use memchr::memmem::Finder;
+use serde::Serialize;
+
+use super::extract::{Texts, occurrences};
+use super::grams::{Grams, WIDTH};
+use super::units::{specific, units};
+
+/// A string that many members of a population have and the rest of the process has not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Telling {
+    /// The string, 8 to 64 characters, as it stands in memory; nothing in it can move a cursor or turn the writing.
+    pub text: String,
+    /// How it stands there.
+    pub encoding: Encoding,
+    /// How many of the sampled members have it.
+    pub members: u64,
+    /// The same as a part of them, 0 to 1.
+    pub share: f64,
+    /// Part of the pieces sampled elsewhere that have it, 0 to 1.
+    pub background: f64,
+    /// How often it stands in all that was read of the members.
+    pub occurrences: u64,
+}
+
+/// How a string stands in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// One byte a character; letters beyond ASCII as UTF-8.
+    Ascii,
+    /// UTF-16, low byte first.
+    Utf16,
+}
+
+impl Encoding {
+    const BOTH: [Encoding; 2] = [Encoding::Ascii, Encoding::Utf16];
+
+    fn of(self, texts: &Texts) -> &[u8] {
+        match self {
+            Encoding::Ascii => &texts.narrow,
+            Encoding::Utf16 => &texts.wide,
+        }
+    }
+
+    /// The same characters in two encodings are two strings.
+    fn salt(self) -> u64 {
+        match self {
+            Encoding::Ascii => 0,
+            Encoding::Utf16 => 0x5555_aaaa_5555_aaaa,
+        }
+    }
+}
+
+/// At most so many are told.
+const MOST: usize = 5;
+/// A string is repeated when this part of the members has it, but at least three of them.
+const REPEATED: f64 = 0.1;
+/// Members in which candidates are looked for: one that a tenth of all has is missed in all of these once in 30 times,
+/// one that a quarter has never.
+const SOURCES: usize = 32;
+/// Candidates that are counted exactly.
+const COUNTED: usize = 64;
+/// More different candidates than these are not kept.
+const KEPT: usize = 20_000;
+/// Members are numbered in a byte.
+const NUMBERED: usize = 255;
+
+/// The most telling strings of these members, best first.
+pub(super) fn telling(members: &[&Texts], background: &[&Texts]) -> Vec<Telling> {
+    let members = &members[..members.len().min(NUMBERED)];
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most the number of members"
+    )]
+    let least = ((members.len() as f64 * REPEATED).ceil() as u8).max(3);
+    if members.len() < usize::from(least) {
+        return Vec::new();
+    }
+    let mut candidates = candidates(members, background, least);
+    candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.key.cmp(&b.key)));
+    candidates.truncate(COUNTED);
+    for candidate in &mut candidates {
+        candidate.count(members, background);
+    }
+    candidates.retain(|candidate| candidate.members >= u64::from(least) && candidate.is_rarer_elsewhere());
+    candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.key.cmp(&b.key)));
+    let chosen = choose(&candidates);
+    chosen.into_iter().map(|candidate| candidate.tell(members)).collect()
+}
+
+/// A string, and in how many texts it stands: estimated at first, then counted.
+struct Candidate {
+    key: (Encoding, String),
+    specific: usize,
+    members: u64,
+    background: u64,
+    members_share: f64,
+    background_share: f64,
+}
+
+fn candidates(members: &[&Texts], background: &[&Texts], least: u8) -> Vec<Candidate> {
+    let (inside, outside) = (tabulate(members), tabulate(background));
+    let mut found: HashMap<(Encoding, String), (u8, u8)> = HashMap::new();
+    let step = members.len().div_ceil(SOURCES);
+    for (texts, encoding) in
+        members.iter().step_by(step).flat_map(|texts| Encoding::BOTH.map(|encoding| (texts, encoding)))
+    {
+        let text = encoding.of(texts);
+        let counts: Vec<u8> = inside.counts(text, encoding.salt()).collect();
+        for segment in segments(&counts, least) {
+            let stretch = &text[segment.start..segment.end + WIDTH - 1];
+            let elsewhere = outside.counts(stretch, encoding.salt()).min().unwrap_or(0);
+            let inside = counts[segment].iter().copied().min().unwrap_or(0);
+            for unit in units(stretch) {
+                if found.len() < KEPT {
+                    found.entry((encoding, unit.to_owned())).or_insert((inside, elsewhere));
+                }
+            }
+        }
+    }
+    let share = |count: u64, of: usize| count as f64 / of.max(1) as f64;
+    let candidate = |(key, (inside, outside)): ((Encoding, String), (u8, u8))| Candidate {
+        specific: specific(&key.1),
+        members: inside.into(),
+        background: outside.into(),
+        members_share: share(inside.into(), members.len()),
+        background_share: share(outside.into(), background.len()),
+        key,
+    };
+    found.into_iter().map(candidate).collect()
+}
+
+fn tabulate(texts: &[&Texts]) -> Grams {
+    let mut grams = Grams::new();
+    for (texts, member) in texts.iter().zip(1..=u8::MAX) {
+        for encoding in Encoding::BOTH {
+            grams.add(encoding.of(texts), encoding.salt(), member);
+        }
+    }
+    grams
+}
+
+/// Stretches of grams that about the same number of members have, at least `least`.
+///
+/// Where the number changes, something that varies borders on something that does not: that is where a template ends.
+fn segments(counts: &[u8], least: u8) -> Vec<std::ops::Range<usize>> {
+    let (mut segments, mut start) = (Vec::new(), 0);
+    for at in 1..=counts.len() {
+        let level = counts[start];
+        // Cells that grams share by chance make counts swing a little.
+        let goes_on = counts.get(at).is_some_and(|&count| {
+            (count >= least) == (level >= least) && count.abs_diff(level) <= 4.max(level / 8)
+        });
+        if !goes_on {
+            if level >= least {
+                segments.push(start..at);
+            }
+            start = at;
+        }
+    }
+    segments
+}
+
+impl Candidate {
+    /// Frequent here, rare elsewhere, and long in what is its own.
+    fn score(&self) -> f64 {
+        let surprise = ((self.members_share + 0.01) / (self.background_share + 0.01)).ln().max(0.0);
+        let length = self.specific.min(40) as f64 + self.key.1.chars().count() as f64 / 64.0;
+        self.members_share * surprise * length.sqrt()
+    }
+
+    fn count(&mut self, members: &[&Texts], background: &[&Texts]) {
+        let (encoding, text) = &self.key;
+        let finder = Finder::new(text);
+        let count = |texts: &[&Texts]| {
+            texts.iter().filter(|texts| finder.find(encoding.of(texts)).is_some()).count() as u64
+        };
+        (self.members, self.background) = (count(members), count(background));
+        self.members_share = self.members as f64 / members.len().max(1) as f64;
+        self.background_share = self.background as f64 / background.len().max(1) as f64;
+    }
+
+    fn is_rarer_elsewhere(&self) -> bool {
+        self.members_share > self.background_share * 2.0
+    }
+
+    /// Whether another string says the same already: one holds the other, or they overlap by half, and about as many
+    /// members have it.
+    fn is_told_by(&self, other: &Candidate) -> bool {
+        let (a, b) = (self.key.1.as_str(), other.key.1.as_str());
+        let alike = self.members.abs_diff(other.members) * 8 <= self.members.max(other.members);
+        alike && (a.contains(b) || b.contains(a) || overlap(a, b) * 2 >= a.len().min(b.len()))
+    }
+
+    fn tell(&self, members: &[&Texts]) -> Telling {
+        let (encoding, text) = &self.key;
+        let finder = Finder::new(text);
+        Telling {
+            text: text.clone(),
+            encoding: *encoding,
+            members: self.members,
+            share: self.members_share,
+            background: self.background_share,
+            occurrences: members.iter().map(|texts| occurrences(&finder, encoding.of(texts))).sum(),
+        }
+    }
+}
+
+/// How many bytes one string ends with that the other begins with.
+fn overlap(a: &str, b: &str) -> usize {
+    let longest = a.len().min(b.len());
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let joins = |len: &usize| a.ends_with(&b[..*len]) || b.ends_with(&a[..*len]);
+    (4..=longest).rev().find(joins).unwrap_or(0)
+}
+
+/// The best that do not say the same. What belongs to a format alone is told only when there is nothing else.
+fn choose(candidates: &[Candidate]) -> Vec<&Candidate> {
+    let own = candidates.iter().any(|candidate| candidate.specific >= OWN);
+    let mut chosen: Vec<&Candidate> = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| !own || candidate.specific >= OWN) {
+        if chosen.len() < MOST && !chosen.iter().any(|other| candidate.is_told_by(other)) {
+            chosen.push(candidate);
+        }
+    }
+    chosen
+}
+
+/// Characters in words that are not the format's.
+const OWN: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::tally::tests::noise;
+
+    fn texts(members: impl Iterator<Item = Vec<u8>>) -> Vec<Texts> {
+        members
+            .map(|bytes| {
+                let mut texts = Texts::default();
+                texts.add(&bytes);
+                texts
+            })
+            .collect()
+    }
+
+    fn of(members: impl Iterator<Item = Vec<u8>>, background: impl Iterator<Item = Vec<u8>>) -> Vec<Telling> {
+        let (members, background) = (texts(members), texts(background));
+        telling(&members.iter().collect::<Vec<_>>(), &background.iter().collect::<Vec<_>>())
+    }
+
+    /// Words without meaning, different in every member.
+    fn prose(seed: u64, words: usize) -> String {
+        let letters = noise(words * 6, seed);
+        let word = |part: &[u8]| part.iter().map(|byte| char::from(b'a' + byte % 26)).collect::<String>();
+        letters.chunks(6).map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    fn page(seed: u64) -> Vec<u8> {
+        format!(
+            "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{}</title></head><body>\n<p>{}</p>\
+             <div class=\"forecast-widget\"><b>{}</b></div>\n<p>{}</p></body></html>",
+            prose(seed, 3),
+            prose(seed + 1, 40),
+            prose(seed + 2, 2),
+            prose(seed + 3, 300),
+        )
+        .into_bytes()
+    }
+
+    fn nothing() -> impl Iterator<Item = Vec<u8>> {
+        std::iter::empty()
+    }
+
+    #[test]
+    fn what_all_pages_of_a_site_have_is_told_and_not_what_all_pages_have() {
+        let found =
+            of((1..60).map(|seed| page(seed * 10)), (1..30).map(|seed| prose(seed * 7000, 400).into_bytes()));
+        assert_eq!(found[0].text, "<div class=\"forecast-widget\">");
+        assert_eq!((found[0].members, found[0].occurrences, found[0].encoding), (59, 59, Encoding::Ascii));
+        assert!(found.iter().all(|telling| !telling.text.contains("DOCTYPE")), "{found:?}");
+    }
+
+    #[test]
+    fn what_stands_elsewhere_too_is_not_telling() {
+        let member = |seed: u64| {
+            format!(
+                "{} shared_library_text {} station-cache-entry {}",
+                prose(seed, 30),
+                prose(seed + 1, 9),
+                prose(seed + 2, 30)
+            )
+        };
+        let elsewhere = (1..40).map(|seed| {
+            format!("{} shared_library_text {}", prose(seed * 991, 30), prose(seed * 997, 30)).into_bytes()
+        });
+        let found = of((1..60).map(|seed| member(seed * 10).into_bytes()), elsewhere);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].text.contains("station-cache-entry"));
+    }
+
+    #[test]
+    fn a_short_tag_among_bytes_is_found_in_either_encoding() {
+        let wide: Vec<u8> = "StationRecord".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let tagged = |tag: &[u8], seed: u64| {
+            let records = (0..20).flat_map(|index| [tag, b"\0\x01", &noise(60, seed * 100 + index)].concat());
+            records.collect::<Vec<u8>>()
+        };
+        let found = of((1..40).map(|seed| tagged(b"\0FCST_REC", seed)), nothing());
+        assert_eq!(found.iter().map(|telling| telling.text.as_str()).collect::<Vec<_>>(), ["FCST_REC"]);
+        assert_eq!(found[0].occurrences, 39 * 20);
+        let found = of((1..40).map(|seed| tagged(&wide, seed)), nothing());
+        assert_eq!((found[0].text.as_str(), found[0].encoding), ("StationRecord", Encoding::Utf16));
+    }
+
+    #[test]
+    fn where_nothing_repeats_nothing_is_told() {
+        assert_eq!(of((1..60).map(|seed| noise(30_000, seed)), nothing()), []);
+        assert_eq!(of((1..60).map(|seed| prose(seed * 1000, 3000).into_bytes()), nothing()), []);
+        assert_eq!(of(nothing(), nothing()), []);
+    }
+
+    #[test]
+    fn a_constant_inside_of_varying_text_is_told_at_its_full_length() {
+        let member = |seed: u64| {
+            format!("{}\"station_observed_at_local_time\":{}", prose(seed, 50), prose(seed + 1, 50))
+        };
+        let found = of((1..60).map(|seed| member(seed * 10).into_bytes()), nothing());
+        assert_eq!(
+            found.iter().map(|telling| telling.text.as_str()).collect::<Vec<_>>(),
+            ["\"station_observed_at_local_time\":"]
+        );
+    }
+}
