@@ -13,6 +13,7 @@
 //! ```
 
 pub mod accounting;
+mod allocation;
 pub mod content;
 mod diagnosis;
 mod diff;
@@ -20,19 +21,25 @@ mod error;
 pub mod finding;
 mod fragmentation;
 pub mod growth;
+mod look;
 mod map;
 mod query;
 mod reclaim;
+pub mod search;
+mod strings;
 mod summary;
 mod usage;
 
+pub use allocation::Allocation;
 pub use diagnosis::{Diagnosis, Watched};
 pub use diff::{Change, Diff, DiffRegion, RegionChange, UsageChange};
 pub use error::{Error, Result};
 pub use finding::{Finding, Severity};
 pub use fragmentation::{FreeRange, FreeSpace};
+pub use look::Look;
 pub use map::Map;
 pub use query::{RegionFilter, RegionOrder, parse_size};
 pub use reclaim::Reclaimable;
+pub use strings::{Text, texts};
 pub use summary::{Histogram, Row, Summary};
-pub use usage::classify;
+pub use usage::{classify, classify_linux};

@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 
 use regex::Regex;
-use residue_model::{Bytes, Counter, Protection, Region, State, Usage};
+use residue_model::{Bytes, Counter, Pages, Protection, Region, State, Usage};
 
 use crate::{Error, Result};
 
@@ -14,6 +14,8 @@ enum Condition {
     Usage(Vec<Usage>),
     Protection(Protection),
     State(State),
+    Pages(PagesWord),
+    Size(Bytes),
     MinSize(Bytes),
     MinRss(Bytes),
     Name(Regex),
@@ -21,6 +23,8 @@ enum Condition {
 
 impl RegionFilter {
     /// Reads `usage=anonymous,protection=rw-p,min-size=1M`. Several usages are parted by `|`.
+    ///
+    /// WinDbg's filters are taken as they are: `Unk,MEM_COMMIT` is a usage and a state.
     ///
     /// # Errors
     /// An unknown key or a value that does not fit it, with those that do.
@@ -43,12 +47,11 @@ impl RegionFilter {
     }
 }
 
-const KEYS: &str = "keys are usage, protection, state, min-size, min-rss and name: \
-                    usage=anonymous,protection=rw-p,min-size=1M";
+const KEYS: &str = "keys are usage, protection, state, size, min-size, min-rss and name: \
+                    usage=anonymous,protection=rw-p,min-size=1M; or as in WinDbg: Unk,MEM_COMMIT,PAGE_READWRITE";
 
 fn condition(text: &str) -> Result<Condition> {
-    let (key, value) =
-        text.split_once('=').ok_or_else(|| Error::new(format!("filter `{text}` has no `=`"), KEYS))?;
+    let Some((key, value)) = text.split_once('=') else { return bare(text) };
     let size = || {
         parse_size(value)
             .ok_or_else(|| Error::new(format!("`{value}` is no size"), "write 4096, 128K, 1M or 2G"))
@@ -57,10 +60,11 @@ fn condition(text: &str) -> Result<Condition> {
         "usage" => Condition::Usage(usages(value)?),
         "protection" => Condition::Protection(protection(value)?),
         "state" => Condition::State(match value {
-            "mapped" => State::Mapped,
-            "reserved" => State::Reserved,
+            "mapped" | "MEM_COMMIT" => State::Mapped,
+            "reserved" | "MEM_RESERVE" => State::Reserved,
             _ => return Err(Error::new(format!("`{value}` is no state"), "states are mapped and reserved")),
         }),
+        "size" => Condition::Size(size()?),
         "min-size" => Condition::MinSize(size()?),
         "min-rss" => Condition::MinRss(size()?),
         "name" => Condition::Name(
@@ -69,6 +73,54 @@ fn condition(text: &str) -> Result<Condition> {
         ),
         _ => return Err(Error::new(format!("unknown filter `{key}`"), KEYS)),
     })
+}
+
+/// A word without a key, as WinDbg's `!address -f:` takes them.
+fn bare(word: &str) -> Result<Condition> {
+    if let Some(pages) = PagesWord::parse(word) {
+        return Ok(Condition::Pages(pages));
+    }
+    let usage = Usage::family(word).map(Condition::Usage);
+    usage.ok_or_else(|| Error::new(format!("filter `{word}` has no `=` and is none of WinDbg's words"), KEYS))
+}
+
+/// A `MEM_` or `PAGE_` constant of Windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PagesWord {
+    State(u32),
+    Kind(u32),
+    Protect(u32),
+}
+
+impl PagesWord {
+    fn parse(word: &str) -> Option<PagesWord> {
+        let word = word.to_ascii_uppercase();
+        Some(match word.as_str() {
+            "MEM_COMMIT" => PagesWord::State(Pages::COMMIT),
+            "MEM_RESERVE" => PagesWord::State(Pages::RESERVE),
+            "MEM_PRIVATE" => PagesWord::Kind(Pages::PRIVATE),
+            "MEM_MAPPED" => PagesWord::Kind(Pages::MAPPED),
+            "MEM_IMAGE" => PagesWord::Kind(Pages::IMAGE),
+            page => PagesWord::Protect(Pages::PROTECTIONS.iter().find(|(_, name)| *name == page)?.0),
+        })
+    }
+
+    /// Elsewhere than on Windows the neutral terms decide; what a dump does not tell is not what was asked for.
+    fn accepts(self, region: &Region) -> bool {
+        match (self, region.pages) {
+            (PagesWord::State(state), Some(pages)) => pages.state == state,
+            (PagesWord::State(state), None) => (region.state() == State::Mapped) == (state == Pages::COMMIT),
+            (PagesWord::Kind(kind), Some(pages)) => pages.kind == Some(kind),
+            (PagesWord::Kind(kind), None) => match kind {
+                Pages::PRIVATE => region.is_private_anonymous(),
+                Pages::IMAGE => Usage::family("module").is_some_and(|usages| usages.contains(&region.usage)),
+                _ => !region.is_private_anonymous(),
+            },
+            (PagesWord::Protect(bit), pages) => {
+                pages.and_then(|pages| pages.protect).is_some_and(|protect| protect & bit != 0)
+            }
+        }
+    }
 }
 
 fn usages(value: &str) -> Result<Vec<Usage>> {
@@ -94,8 +146,11 @@ fn protection(value: &str) -> Result<Protection> {
     })
 }
 
-/// Reads `4096`, `128K`, `1.5M`, `2GiB`: binary units.
+/// Reads `4096`, `0x20000`, `128K`, `1.5M`, `2GiB`: binary units.
 pub fn parse_size(text: &str) -> Option<Bytes> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).ok().map(Bytes);
+    }
     let digits =
         text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -122,6 +177,8 @@ impl Condition {
             Condition::Usage(usages) => usages.contains(&region.usage),
             Condition::Protection(protection) => region.protection == *protection,
             Condition::State(state) => region.state() == *state,
+            Condition::Pages(word) => word.accepts(region),
+            Condition::Size(size) => region.size() == *size,
             Condition::MinSize(size) => region.size() >= *size,
             Condition::MinRss(size) => region.counters.get(Counter::Rss).is_some_and(|rss| rss >= *size),
             Condition::Name(pattern) => pattern.is_match(region.name()),
@@ -166,6 +223,11 @@ impl RegionOrder {
         })
     }
 
+    /// Whether this is the order of addresses.
+    pub fn is_by_address(self) -> bool {
+        self == RegionOrder::Address
+    }
+
     /// Puts regions into this order; unknown values last.
     pub fn sort(self, regions: &mut [&Region]) {
         let start = |region: &&Region| region.range.start;
@@ -207,8 +269,24 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_windbg_are_understood() {
+        let pages = |state, protect| {
+            let pages = Pages { state, kind: Some(Pages::PRIVATE), protect: Some(protect) };
+            Region { pages: Some(pages), ..region(0x2_0000, Usage::Unclaimed) }
+        };
+        let filter = RegionFilter::parse("Unk,MEM_COMMIT,size=0x20000").expect("as WinDbg takes them");
+        assert!(filter.accepts(&pages(Pages::COMMIT, 4)));
+        assert!(!filter.accepts(&pages(Pages::RESERVE, 0)));
+        let guard = RegionFilter::parse("page_guard").expect("in whatever case");
+        assert!(guard.accepts(&pages(Pages::COMMIT, 0x104)) && !guard.accepts(&pages(Pages::COMMIT, 4)));
+        assert!(!guard.accepts(&region(4096, Usage::Heap)));
+        let private = RegionFilter::parse("MEM_PRIVATE").expect("a type");
+        assert!(private.accepts(&region(4096, Usage::AnonymousTiny)));
+    }
+
+    #[test]
     fn what_cannot_be_asked_says_what_can() {
-        for text in ["usage", "usage=nonsense", "size=4", "min-size=lots", "protection=rwz", "name=("] {
+        for text in ["nonsense", "usage=nonsense", "rank=4", "min-size=lots", "protection=rwz", "name=("] {
             let error = RegionFilter::parse(text).expect_err(text);
             assert!(error.remedy().is_some_and(|help| !help.is_empty()), "{text}");
         }

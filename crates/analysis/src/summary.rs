@@ -1,6 +1,7 @@
 use std::collections::HashMap;
+use std::fmt;
 
-use residue_model::{Backing, Bytes, Counter, Region, State, Usage};
+use residue_model::{Address, Backing, Bytes, Counter, Pages, Protection, Region, State, Usage};
 use serde::Serialize;
 
 use crate::FreeSpace;
@@ -18,6 +19,10 @@ pub struct Row {
     pub size: Bytes,
     /// The largest of them.
     pub largest: Bytes,
+    /// Where that one begins.
+    pub largest_at: Address,
+    /// How much of them the dump holds; `None` of a live process.
+    pub saved: Option<Bytes>,
     /// Part of all that is mapped or reserved, 0 to 1.
     pub share_of_mapped: f64,
     /// Part of the whole address space, 0 to 1.
@@ -67,18 +72,15 @@ impl Summary {
                 |region| region.usage,
                 |usage: Usage| (usage.key().into(), usage.label().into()),
             ),
-            by_type: rows(regions, Region::backing, |backing: Backing| {
-                (backing.key().into(), words(backing.key()))
+            by_type: rows(regions, Kind::of, |kind: Kind| (kind.key().into(), kind.label())),
+            by_state: rows(regions, state_key, |key: &str| (key.into(), key.into())),
+            by_protection: rows(regions, Permission::of, |permission: Permission| {
+                (permission.to_string(), permission.to_string())
             }),
-            by_state: rows(regions, Region::state, |state: State| (state.key().into(), state.key().into())),
-            by_protection: rows(
-                regions,
-                |region| region.protection,
-                |protection| (protection.to_string(), protection.to_string()),
-            ),
             total: row(regions.iter(), ("total".into(), "total".into())),
         };
-        summary.by_state.push(free_row(free));
+        let is_windows = regions.first().is_some_and(|region| region.pages.is_some());
+        summary.by_state.push(free_row(free, if is_windows { "MEM_FREE" } else { State::Free.key() }));
         summary.share(free.total);
         summary
     }
@@ -87,7 +89,7 @@ impl Summary {
         let mapped = self.total.size;
         let rows = [&mut self.by_usage, &mut self.by_type, &mut self.by_state, &mut self.by_protection];
         for row in rows.into_iter().flatten().chain([&mut self.total]) {
-            let is_free = row.key == State::Free.key();
+            let is_free = matches!(row.key.as_str(), "free" | "MEM_FREE");
             row.share_of_mapped = if is_free { 0.0 } else { row.size.share_of(mapped) };
             row.share_of_space = row.size.share_of(mapped + free);
         }
@@ -99,13 +101,16 @@ impl Row {
         let is_first = self.regions == 0;
         self.regions += 1;
         self.size += region.size();
-        self.largest = self.largest.max(region.size());
+        if is_first || region.size() > self.largest {
+            (self.largest, self.largest_at) = (region.size(), region.range.start);
+        }
         let counters = &region.counters;
         for (sum, part) in [
             (&mut self.rss, counters.get(Counter::Rss)),
             (&mut self.pss, counters.get(Counter::Pss)),
             (&mut self.uss, counters.uss()),
             (&mut self.swap, counters.get(Counter::Swap)),
+            (&mut self.saved, region.saved),
         ] {
             // Known only where every part is.
             *sum = if is_first { part } else { sum.zip(part).map(|(sum, part)| sum + part) };
@@ -147,14 +152,71 @@ fn rows<K: Copy + Ord>(
     sums.into_iter().map(finish).collect()
 }
 
+/// What stands behind a region, in the terms of its system.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Windows(&'static str),
+    Neutral(Backing),
+}
+
+impl Kind {
+    fn of(region: &Region) -> Kind {
+        region.pages.map_or_else(|| Kind::Neutral(region.backing()), |pages| Kind::Windows(pages.kind_name()))
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Kind::Windows(name) => name,
+            Kind::Neutral(backing) => backing.key(),
+        }
+    }
+
+    fn label(self) -> String {
+        match self {
+            Kind::Windows(name) => name.to_owned(),
+            Kind::Neutral(backing) => words(backing.key()),
+        }
+    }
+}
+
+/// What may be done with a region, in the terms of its system.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Permission {
+    Windows(Pages),
+    Neutral(Protection),
+}
+
+impl Permission {
+    fn of(region: &Region) -> Permission {
+        match region.pages {
+            Some(pages) => Permission::Windows(Pages { kind: None, ..pages }),
+            None => Permission::Neutral(region.protection),
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Permission::Windows(pages) => f.write_str(&pages.protection_name()),
+            Permission::Neutral(protection) => protection.fmt(f),
+        }
+    }
+}
+
+fn state_key(region: &Region) -> &'static str {
+    region.pages.map_or_else(|| region.state().key(), Pages::state_name)
+}
+
 /// Free space has no pages: what is known of it is its size.
-fn free_row(free: &FreeSpace) -> Row {
+fn free_row(free: &FreeSpace, key: &str) -> Row {
     Row {
-        key: State::Free.key().into(),
-        label: State::Free.key().into(),
+        key: key.into(),
+        label: key.into(),
         regions: free.ranges,
         size: free.total,
         largest: free.largest,
+        largest_at: free.top(1).first().map(|range| range.start).unwrap_or_default(),
         ..Row::default()
     }
 }
@@ -184,7 +246,7 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use residue_model::{Address, AddressSpace, Counters, Protection, Range};
+    use residue_model::{AddressSpace, Counters, NoMemory, Range, Snapshot};
 
     use super::*;
     use crate::classify;
@@ -210,8 +272,10 @@ mod tests {
         /// Whatever the regions are, each way to sum them comes to the same whole, and with the free ranges they fill
         /// the address space.
         #[test]
-        fn parts_sum_to_the_whole(mut regions in any_regions()) {
-            classify(&mut regions, &[], 64);
+        fn parts_sum_to_the_whole(regions in any_regions()) {
+            let mut snapshot = Snapshot { regions, ..Snapshot::default() };
+            classify(&mut snapshot, &NoMemory);
+            let regions = snapshot.regions;
             let range = Range { start: Address(0x1000), end: Address(0x1000_0000) };
             let space = AddressSpace { bits: 64, range };
             let free = FreeSpace::of(&regions, space);

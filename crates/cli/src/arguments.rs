@@ -2,9 +2,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use residue::Care;
 use residue::analysis::parse_size;
 use residue::model::Bytes;
+use residue::{Care, Options};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -28,16 +28,28 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// The whole diagnosis of a process on one page: verdict, growth, footprint, findings
+    /// The whole diagnosis of a process or dump on one page: verdict, what is in it, findings
     Triage(TriageArgs),
     /// Every process with what it really takes: pss, uss, swap
     Ps(PsArgs),
-    /// The address space of a process: regions, sums, sizes, free ranges
+    /// The address space of a process or dump: regions, sums, sizes, free ranges
     Map(MapArgs),
+    /// Where a text, bytes, a pointer or a pattern stands in memory
+    Search(SearchArgs),
+    /// The bytes of memory: shown, or written to files
+    Read(ReadArgs),
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
     #[command(name = "demo-leak", hide = true)]
     DemoLeak,
+}
+
+/// What is looked at.
+#[derive(Args)]
+pub(crate) struct TargetArg {
+    /// A pid, the name of just one process, a core file or a minidump
+    #[arg(id = "target", value_name = "TARGET")]
+    pub(crate) word: String,
 }
 
 /// How much the target may be made to wait.
@@ -57,6 +69,10 @@ pub(crate) struct CareArgs {
 }
 
 impl CareArgs {
+    pub(crate) fn options(&self) -> Options {
+        Options { care: self.care() }
+    }
+
     pub(crate) fn care(&self) -> Care {
         match self {
             CareArgs { gentle: true, .. } => Care::Always,
@@ -73,7 +89,7 @@ Examples:
   residue triage postgres --for 5m --html report.html
   residue triage 1234 --fail-on leak || page-somebody")]
 pub(crate) struct TriageArgs {
-    /// A pid, or the name of just one process
+    /// A pid, the name of just one process, a core file or a minidump
     #[arg(required_unless_present = "demo")]
     pub(crate) target: Option<String>,
 
@@ -114,17 +130,24 @@ Examples:
   residue map 1234
   residue map 1234 --filter usage=anonymous,min-size=1M --sort rss
   residue map 1234 --json > before.json; …; residue map 1234 --diff before.json
-  residue map 1234 --html map.html")]
+  residue map 1234 --html map.html
+  residue map core.1234 --sort size
+  residue map full.dmp -f:Unk,MEM_COMMIT --all")]
 pub(crate) struct MapArgs {
-    /// A pid, or the name of just one process
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) target: TargetArg,
 
     /// List only regions for which all of these hold, parted by commas: usage=anonymous|heap, protection=rw-p,
-    /// state=reserved, min-size=1M, min-rss=1M, name=REGEX
-    #[arg(long, value_name = "CONDITIONS", default_value = "")]
+    /// state=reserved, size=0x20000, min-size=1M, min-rss=1M, name=REGEX, or WinDbg's words: Unk, Image, Stack, MEM_COMMIT,
+    /// PAGE_GUARD
+    #[arg(long, short = 'f', value_name = "CONDITIONS", default_value = "", value_parser = filter)]
     pub(crate) filter: String,
 
-    /// Order of the regions: address, size, usage, name, or a counter such as rss [default: rss, with --all address]
+    /// List allocations instead of regions: what was reserved together, with the number of its blocks and guards
+    #[arg(long)]
+    pub(crate) allocations: bool,
+
+    /// Order of the regions: address, size, usage, name, or a counter such as rss [default: rss, of a dump size, with --all address]
     #[arg(long, value_name = "KEY")]
     pub(crate) sort: Option<String>,
 
@@ -143,6 +166,97 @@ pub(crate) struct MapArgs {
     /// Also write the address space as a zoomable picture
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue search 1234 password
+  residue search full.dmp '<title>' --in usage=unknown --limit 50
+  residue search full.dmp 'C:\\Users' --utf16 --ignore-case
+  residue search core.99 --hex '48 8b ?? 05'
+  residue search core.99 --pointer 0x7f0010402030
+  residue search core.99 --regex 'user_id=[0-9]+'")]
+pub(crate) struct SearchArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArg,
+
+    /// What to search for: a text, or what the options say
+    pub(crate) pattern: String,
+
+    /// Search for text as it is typed, ASCII or UTF-8 [the default; with --utf16 both]
+    #[arg(long, short = 'a')]
+    pub(crate) ascii: bool,
+
+    /// Search for text of two bytes a character, as Windows keeps it
+    #[arg(long, short = 'u')]
+    pub(crate) utf16: bool,
+
+    /// The pattern is bytes in hexadecimal, ? for any digit
+    #[arg(long, short = 'x', conflicts_with_all = ["ascii", "utf16", "regex", "pointer", "ignore_case"])]
+    pub(crate) hex: bool,
+
+    /// The pattern is a regular expression on bytes
+    #[arg(long, short = 'e', conflicts_with_all = ["ascii", "utf16", "pointer"])]
+    pub(crate) regex: bool,
+
+    /// The pattern is an address: find aligned pointers to it
+    #[arg(long, short = 'q', conflicts_with_all = ["ascii", "utf16", "ignore_case"])]
+    pub(crate) pointer: bool,
+
+    /// Take upper and lower case for the same
+    #[arg(long, short = 'i')]
+    pub(crate) ignore_case: bool,
+
+    /// Show at most so many matches; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+
+    /// Search only regions for which all of these hold, as for map --filter: usage=heap, size=0x20000, Unk,MEM_COMMIT
+    #[arg(long = "in", value_name = "CONDITIONS", default_value = "", value_parser = filter)]
+    pub(crate) within: String,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue read core.99 0x7f0010402030 256
+  residue read full.dmp 0x1840000 128K -o page.bin
+  residue read full.dmp 0x1840000 128K --text
+  residue read full.dmp --all-matching Unk,MEM_COMMIT,size=0x20000 -o pages/")]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArg,
+
+    /// Where to begin, in hexadecimal
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
+
+    /// How many bytes: 256, 0x100, 4K [default: 256, or to the end of the region]
+    #[arg(value_name = "LENGTH")]
+    pub(crate) length: Option<String>,
+
+    /// Write the bytes as they are into a file; with --all-matching, a folder
+    #[arg(long, short = 'o', value_name = "FILE|DIR", conflicts_with = "text")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write each region for which all of these hold into a file of its own
+    #[arg(long, value_name = "CONDITIONS", conflicts_with_all = ["address", "length"], value_parser = filter)]
+    pub(crate) all_matching: Option<String>,
+
+    /// Show only the text in it, ASCII and UTF-16, a line each
+    #[arg(long)]
+    pub(crate) text: bool,
+
+    /// With --text: the shortest text
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) min_length: usize,
 
     #[command(flatten)]
     pub(crate) care: CareArgs,
@@ -267,6 +381,12 @@ pub(crate) enum By {
     Mapping,
     /// The machine: firmware, kernel, user, free
     System,
+}
+
+/// WinDbg writes `-f:Unk`.
+#[allow(clippy::unnecessary_wraps, reason = "a value parser may fail")]
+fn filter(text: &str) -> Result<String, String> {
+    Ok(text.strip_prefix(':').unwrap_or(text).to_owned())
 }
 
 fn size(text: &str) -> Result<Bytes, String> {

@@ -30,6 +30,8 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Ps(ps) => cmd::ps::run(ps, &mut output),
         Command::Map(map) => cmd::map::run(map, &mut output),
+        Command::Search(search) => cmd::search::run(search, &mut output),
+        Command::Read(read) => cmd::read::run(read, &mut output),
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         Command::Triage(triage) => cmd::triage::run(triage, &mut output),
         Command::DemoLeak => cmd::demo::leak(),

@@ -40,9 +40,9 @@ impl Bar {
     }
 
     /// So much is done, of so much.
-    pub(crate) fn set_of(&self, done: usize, all: usize) {
-        self.drawn.set_length(all as u64);
-        self.set(done as u64);
+    pub(crate) fn set_of(&self, done: u64, all: u64) {
+        self.drawn.set_length(all);
+        self.set(done);
     }
 
     fn show(&self) {

@@ -20,6 +20,11 @@ impl Trouble {
         Trouble { exit: Exit::Usage, what: what.into(), causes: Vec::new(), help: Some(help.into()) }
     }
 
+    /// A target that does not hold what was asked for.
+    pub(crate) fn target(what: impl Into<String>, help: impl Into<String>) -> Trouble {
+        Trouble { exit: Exit::Target, what: what.into(), causes: Vec::new(), help: Some(help.into()) }
+    }
+
     /// A file of the user's that cannot be read.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Trouble {
         let what = format!("cannot read {}", path.display());
@@ -81,6 +86,12 @@ impl From<residue::Error> for Trouble {
             source = cause.source();
         }
         Trouble { exit, what: error.to_string(), causes, help: error.remedy().map(Into::into) }
+    }
+}
+
+impl From<residue::TargetError> for Trouble {
+    fn from(error: residue::TargetError) -> Trouble {
+        residue::Error::from(error).into()
     }
 }
 

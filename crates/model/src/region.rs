@@ -104,11 +104,25 @@ impl Region {
 
     /// Mapped or reserved.
     pub fn state(&self) -> State {
-        if self.protection.is_none() { State::Reserved } else { State::Mapped }
+        match self.pages {
+            Some(pages) if pages.is_committed() => State::Mapped,
+            Some(_) => State::Reserved,
+            None if self.protection.is_none() => State::Reserved,
+            None => State::Mapped,
+        }
+    }
+
+    /// A file stands behind it, or a name that a core gives only to files.
+    pub fn is_file(&self) -> bool {
+        self.inode != 0 || self.name().starts_with('/')
     }
 
     /// Private memory without a file: no inode, and no name but one that a process gave it.
     pub fn is_private_anonymous(&self) -> bool {
+        if let Some(pages) = self.pages {
+            // Where the type is not told, what belongs to no module is private as good as always.
+            return matches!(pages.kind, None | Some(Pages::PRIVATE));
+        }
         let name = self.name();
         self.inode == 0
             && !self.protection.shared
@@ -124,8 +138,8 @@ impl Region {
             Usage::Vdso | Usage::Device => Backing::Special,
             Usage::SysvShm | Usage::PosixShm | Usage::Memfd | Usage::SharedAnonymous => Backing::SharedMemory,
             _ if self.is_private_anonymous() => Backing::PrivateAnonymous,
-            _ if self.inode == 0 && self.protection.shared => Backing::SharedMemory,
-            _ if self.inode == 0 => Backing::Special,
+            _ if !self.is_file() && self.protection.shared => Backing::SharedMemory,
+            _ if !self.is_file() => Backing::Special,
             _ if self.protection.shared => Backing::SharedFile,
             _ => Backing::PrivateFile,
         }

@@ -29,6 +29,30 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
 }
 
+impl Snapshot {
+    /// The word that names the target on a command line: a pid, or the path of a dump, quoted for a shell.
+    pub fn target(&self) -> String {
+        match &self.dump {
+            Some(dump) => quoted(&dump.file),
+            None => self.process.pid.to_string(),
+        }
+    }
+
+    /// How many bytes an address takes in its memory.
+    pub fn pointer_bytes(&self) -> usize {
+        if self.space.bits == 32 { 4 } else { 8 }
+    }
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Where the resident sizes of regions come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,17 +85,40 @@ impl AddressSpace {
     ///
     /// Source: `TASK_SIZE` and `IA32_PAGE_OFFSET` in `arch/x86/include/asm/page_types.h`; arm64 has 48 bits by default.
     pub fn of(regions: &[Region], lowest: Address) -> AddressSpace {
-        let top = regions.iter().map(|region| region.range.end).filter(|&end| end <= USER_TOP).max();
-        let top = top.unwrap_or_default().0;
-        let (bits, end) = match top {
-            0..=0xffff_e000 => (32, 0xffff_e000),
-            0xffff_e001..=0x1_0000_0000 => (32, 0x1_0000_0000),
-            _ if top <= 0x7fff_ffff_f000 => (64, 0x7fff_ffff_f000),
-            _ if top <= 0xffff_ffff_f000 => (64, 0xffff_ffff_f000),
-            _ => (64, USER_TOP.0),
+        let bits = if top(regions).0 <= 0x1_0000_0000 { 32 } else { 64 };
+        AddressSpace::wide(bits, regions, lowest)
+    }
+
+    /// The same where it is known how wide addresses are.
+    pub fn wide(bits: u8, regions: &[Region], lowest: Address) -> AddressSpace {
+        let end = match (bits, top(regions).0) {
+            (32, 0..=0xffff_e000) => 0xffff_e000,
+            (32, _) => 0x1_0000_0000,
+            (_, 0..=0x7fff_ffff_f000) => 0x7fff_ffff_f000,
+            (_, 0..=0xffff_ffff_f000) => 0xffff_ffff_f000,
+            _ => USER_TOP.0,
         };
         AddressSpace { bits, range: Range { start: lowest, end: Address(end) } }
     }
+
+    /// Bounds of a Windows process: 2 GiB for 32-bit programs unless memory stands above, which only a program that
+    /// says it can (`/LARGEADDRESSAWARE`) gets.
+    ///
+    /// Source: "Memory Limits for Windows"; 64 KiB at both ends are never given out.
+    pub fn windows(bits: u8, regions: &[Region]) -> AddressSpace {
+        const NARROW: u64 = 0x7fff_0000;
+        let above = |region: &Region| (NARROW + 0x1_0000..0xffff_0000).contains(&region.range.start.0);
+        let end = match bits {
+            32 if regions.iter().any(above) => 0xfffe_0000,
+            32 => NARROW,
+            _ => 0x7fff_ffff_0000,
+        };
+        AddressSpace { bits, range: Range { start: Address(0x1_0000), end: Address(end) } }
+    }
+}
+
+fn top(regions: &[Region]) -> Address {
+    regions.iter().map(|region| region.range.end).filter(|&end| end <= USER_TOP).max().unwrap_or_default()
 }
 
 /// Above this stands no program, only the kernel (and its vsyscall page, which `maps` lists all the same).
@@ -86,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn a_dump_is_named_so_that_the_command_can_be_pasted() {
+        let snapshot = |file: &str| {
+            let dump = Dump { file: file.into(), ..Dump::default() };
+            Snapshot { dump: Some(dump), ..Snapshot::default() }
+        };
+        assert_eq!(snapshot("/tmp/core.1").target(), "/tmp/core.1");
+        assert_eq!(snapshot("my dump's.dmp").target(), r"'my dump'\''s.dmp'");
+    }
+
+    #[test]
     fn the_stack_tells_how_wide_the_address_space_is() {
         let vsyscall = at(0xffff_ffff_ff60_0000, 0xffff_ffff_ff60_1000);
         let wide = [at(0x40_0000, 0x50_0000), at(0x7ffc_0000_0000, 0x7ffc_0002_1000), vsyscall];
@@ -94,5 +151,15 @@ mod tests {
         let narrow = [at(0x40_0000, 0x50_0000), at(0xfff0_0000, 0xfff2_1000)];
         assert_eq!(AddressSpace::of(&narrow, Address(0x1000)).bits, 32);
         assert_eq!(AddressSpace::of(&narrow, Address(0x1000)).range.end, Address(0xffff_e000));
+        assert_eq!(AddressSpace::wide(64, &narrow, Address(0x1000)).range.end, Address(0x7fff_ffff_f000));
+    }
+
+    #[test]
+    fn a_32_bit_windows_program_has_two_gigabytes_or_four() {
+        let small = [at(0x40_0000, 0x50_0000), at(0x7ffe_0000, 0x7ffe_1000)];
+        assert_eq!(AddressSpace::windows(32, &small).range.end, Address(0x7fff_0000));
+        let large = [at(0x40_0000, 0x50_0000), at(0x9000_0000, 0x9001_0000)];
+        assert_eq!(AddressSpace::windows(32, &large).range.end, Address(0xfffe_0000));
+        assert_eq!(AddressSpace::windows(64, &large).range.end, Address(0x7fff_ffff_0000));
     }
 }

@@ -54,18 +54,33 @@ usages! {
     Device "device" "devices" "Memory of a device.",
     Hugetlb "hugetlb" "hugetlb" "Pages from the pool of huge pages; not part of RSS.",
     Reserved "reserved" "reserved" "Address space set aside without access.",
+    Image "Image" "Image" "A program or library of Windows or macOS, all sections of it.",
+    Stack "Stack" "Stack" "A thread's stack on Windows, its reserve and guard too.",
+    Stack32 "Stack32" "Stack32" "The stack that a 32-bit program's thread on 64-bit Windows runs its own code on.",
+    Stack64 "Stack64" "Stack64" "The stack that a 32-bit program's thread on 64-bit Windows runs the system's code on.",
+    Teb "TEB" "TEB" "What Windows knows of a thread.",
+    Peb "PEB" "PEB" "What Windows knows of a process.",
+    NtHeap "Heap" "Heap" "A heap of Windows: `HeapAlloc`, and `malloc` with it.",
+    FileMapping "MappedFile" "MappedFile" "A section of Windows: a file, or memory that can be shared.",
+    Unclaimed "unknown" "<unknown>" "Private memory of Windows that is none of these: `VirtualAlloc` by the program itself.",
 }
 
 impl Usage {
-    /// The usages that a filter word means: a key, or the family `anonymous`, `module`, `stack`, `shared`.
+    /// The usages that a filter word means, in whatever case: a key, WinDbg's word for it, or one of the families
+    /// `anonymous`, `module`, `stack`, `shared`, `unknown`.
     pub fn family(word: &str) -> Option<Vec<Usage>> {
-        let family = match word {
+        let word = word.to_ascii_lowercase();
+        let family = match word.as_str() {
             "anonymous" => Usage::ANONYMOUS.to_vec(),
-            "module" => vec![Usage::Text, Usage::Rodata, Usage::Data, Usage::Bss],
-            "stack" => vec![Usage::MainStack, Usage::ThreadStack],
+            "module" => vec![Usage::Text, Usage::Rodata, Usage::Data, Usage::Bss, Usage::Image],
+            "stack" => {
+                vec![Usage::MainStack, Usage::ThreadStack, Usage::Stack, Usage::Stack32, Usage::Stack64]
+            }
             "shared" => vec![Usage::SysvShm, Usage::PosixShm, Usage::Memfd, Usage::SharedAnonymous],
-            "unknown" => vec![Usage::Unknown],
-            key => vec![*Usage::ALL.iter().find(|usage| usage.key() == key)?],
+            "heap" => vec![Usage::Heap, Usage::NtHeap],
+            "unknown" | "<unknown>" | "unk" | "var" => vec![Usage::Unclaimed, Usage::Unknown],
+            "filemap" => vec![Usage::FileMapping],
+            key => vec![*Usage::ALL.iter().find(|usage| usage.key().eq_ignore_ascii_case(key))?],
         };
         Some(family)
     }
@@ -82,12 +97,14 @@ mod tests {
     #[test]
     fn every_key_finds_its_usage_and_survives_json() {
         for &usage in Usage::ALL {
-            assert_eq!(Usage::family(usage.key()), Some(vec![usage]));
+            assert!(Usage::family(usage.key()).is_some_and(|family| family.contains(&usage)), "{usage:?}");
             let text = serde_json::to_string(&usage).expect("a unit variant");
             assert_eq!(text, format!("\"{}\"", usage.key()));
             assert_eq!(serde_json::from_str::<Usage>(&text).expect("its own key"), usage);
         }
         assert_eq!(Usage::family("anonymous").map(|family| family.len()), Some(4));
+        assert_eq!(Usage::family("Unk"), Usage::family("<unknown>"));
+        assert_eq!(Usage::family("teb"), Some(vec![Usage::Teb]));
         assert_eq!(Usage::family("nonsense"), None);
     }
 }

@@ -14,19 +14,23 @@
 //! `residue-report`'s; here they meet.
 
 mod error;
+mod extract;
 mod interrupt;
 pub mod pipeline;
 mod ps;
 mod sampling;
+mod search;
 
 pub use error::{Error, Result};
+pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
-pub use pipeline::{Options, diff, map, triage, watch};
+pub use pipeline::{Options, diff, map, open, triage, watch};
 pub use ps::{Origin, Query, Request, areas, save, table};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
-pub use residue_target::ErrorKind;
 pub use residue_target::live::linux::Care;
 pub use residue_target::procfs::printable;
+pub use residue_target::{Error as TargetError, ErrorKind, Target, is_dump};
 pub use sampling::{Plan, Progress};
+pub use search::{read, search, searchable};

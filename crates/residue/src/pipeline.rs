@@ -1,10 +1,12 @@
 //! The flow: a target is opened, read into a snapshot and a series, judged, and handed to the report.
 
+use std::path::Path;
+
 use residue_analysis::growth::judge;
 use residue_analysis::{Diagnosis, Diff, DiffRegion, Map, Watched};
 use residue_model::{Gap, Limits, ProcessId};
-use residue_target::ErrorKind;
-use residue_target::live::linux::{Care, ProcDir, Sampler, find, limits, snapshot, system};
+use residue_target::live::linux::{Care, ProcDir, Process, Sampler, find, limits, snapshot, system};
+use residue_target::{ErrorKind, Target, is_dump, open_dump};
 
 use crate::sampling::{Plan, Progress, sample};
 use crate::{Interrupt, Result};
@@ -22,14 +24,40 @@ impl Default for Options {
     }
 }
 
-/// The address space of a process, understood. `target` is a pid or the name of just one process.
+/// Opens what a word means: a pid, the name of just one process, a core or a minidump. A number is always a pid;
+/// otherwise a file counts before a name, if its first bytes say that it is a dump.
+///
+/// `progress` is told how much of a packed dump has been unpacked: bytes read, of how many.
 ///
 /// # Errors
-/// When the target cannot be found or read.
-pub fn map(target: &str, options: &Options) -> Result<Map> {
-    let proc_dir = ProcDir::open()?;
-    let pid = find(&proc_dir, target)?;
-    Ok(Map::of(snapshot(&proc_dir, pid, options.care)?))
+/// When it means nothing, several processes, or a file that is no dump.
+pub fn open(word: &str, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Box<dyn Target>> {
+    if is_dump(word) {
+        return Ok(open_dump(word, progress)?);
+    }
+    match Process::find(word, options.care) {
+        Ok(process) => Ok(Box::new(process)),
+        // Whoever names a file wants to know what is wrong with it.
+        Err(error) if error.kind() == ErrorKind::NotFound && is_path(word) => Ok(open_dump(word, progress)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_path(word: &str) -> bool {
+    word.contains('/') || Path::new(word).exists()
+}
+
+/// The address space of a target, understood.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn map(target: &dyn Target) -> Result<Map> {
+    let snapshot = target.snapshot()?;
+    // Only a dump is looked into: asking a live process for its memory can bring pages back from swap.
+    match target.memory() {
+        Ok(memory) if snapshot.dump.is_some() => Ok(Map::with(snapshot, memory)),
+        _ => Ok(Map::of(snapshot)),
+    }
 }
 
 /// What changed from earlier regions to a map.

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use residue_analysis::classify;
+use residue_analysis::classify_linux;
 use residue_model::{Address, AddressSpace, Bytes, Counter, Gap, Process, Region, Sample, Series, Usage};
 use residue_target::Error;
 use residue_target::live::linux::{ProcDir, Reading, Sampler, age_seconds};
@@ -102,7 +102,7 @@ fn finish(reading: Reading, at: Duration, process: &Process, gaps: &mut Vec<Gap>
     let by_usage = match reading.regions {
         Ok(mut regions) => {
             let bits = AddressSpace::of(&regions, Address(0)).bits;
-            classify(&mut regions, &reading.threads, bits);
+            classify_linux(&mut regions, &reading.threads, bits);
             Some(by_usage(&regions))
         }
         Err(error) => {

@@ -18,9 +18,18 @@
 
 pub mod capture;
 mod census;
+mod elf_core;
 mod error;
+mod image;
 pub mod live;
+mod minidump;
+mod open;
 pub mod procfs;
+mod target;
 
 pub use census::{Census, Draft, File, Files};
+pub use elf_core::ElfCore;
 pub use error::{Error, ErrorKind, Result};
+pub use minidump::Minidump;
+pub use open::{is_dump, open_dump};
+pub use target::Target;

@@ -29,16 +29,34 @@ impl Class {
     /// The class of a usage.
     pub fn of(usage: Usage) -> Class {
         match usage {
-            Usage::Heap | Usage::Arena => Class::Heap,
-            Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => {
-                Class::Mmap
-            }
+            Usage::Heap | Usage::Arena | Usage::NtHeap => Class::Heap,
+            Usage::AnonymousTiny
+            | Usage::AnonymousSmall
+            | Usage::AnonymousMedium
+            | Usage::AnonymousLarge
+            | Usage::Unclaimed => Class::Mmap,
             Usage::SysvShm | Usage::PosixShm | Usage::Memfd | Usage::SharedAnonymous => Class::Shared,
-            Usage::MainStack | Usage::ThreadStack | Usage::Guard => Class::Stacks,
-            Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss | Usage::MappedFile => Class::Files,
-            Usage::Vdso | Usage::Jit | Usage::Device | Usage::Hugetlb | Usage::Reserved | Usage::Unknown => {
-                Class::Other
-            }
+            Usage::MainStack
+            | Usage::ThreadStack
+            | Usage::Guard
+            | Usage::Stack
+            | Usage::Stack32
+            | Usage::Stack64 => Class::Stacks,
+            Usage::Text
+            | Usage::Rodata
+            | Usage::Data
+            | Usage::Bss
+            | Usage::MappedFile
+            | Usage::Image
+            | Usage::FileMapping => Class::Files,
+            Usage::Vdso
+            | Usage::Jit
+            | Usage::Device
+            | Usage::Hugetlb
+            | Usage::Reserved
+            | Usage::Teb
+            | Usage::Peb
+            | Usage::Unknown => Class::Other,
         }
     }
 

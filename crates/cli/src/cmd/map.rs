@@ -2,9 +2,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use residue::analysis::{DiffRegion, RegionFilter, RegionOrder};
+use residue::analysis::{DiffRegion, Map, RegionFilter, RegionOrder};
+use residue::model::Counter;
 use residue::report::{html, json, terminal};
-use residue::{Options, diff, map};
+use residue::{Options, diff, is_dump, map};
 
 use crate::arguments::MapArgs;
 use crate::exit::Exit;
@@ -15,20 +16,21 @@ use crate::trouble::Trouble;
 /// Regions that are listed when not all are.
 const LISTED: usize = 25;
 
-/// `residue map`: the address space of a process.
+/// `residue map`: the address space of a process or dump.
 pub(crate) fn run(args: &MapArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let filter = RegionFilter::parse(&args.filter)?;
-    let by_address = args.all || output.json;
-    let order =
-        RegionOrder::parse(args.sort.as_deref().unwrap_or(if by_address { "address" } else { "rss" }))?;
-    let options = Options { care: args.care.care() };
-    let spinner = Spinner::new("reading the address space");
+    let order = args.sort.as_deref().map(RegionOrder::parse).transpose()?;
+    let options = args.care.options();
     let earlier = args.diff.as_deref().map(|other| regions_of(other, &options)).transpose()?;
-    let map = map(&args.target, &options)?;
-    drop(spinner);
+    let map = address_space(&args.target.word, &options)?;
     if let Some(path) = &args.html {
         write_file(path, html::map(&map)?.as_bytes())?;
     }
+    let order = order.unwrap_or(match &map.snapshot.dump {
+        _ if args.all || output.json => RegionOrder::Address,
+        Some(_) => RegionOrder::Size,
+        None => RegionOrder::Counter(Counter::Rss),
+    });
     let top = (!args.all).then_some(LISTED);
     let Output { out, screen, .. } = output;
     match earlier {
@@ -39,18 +41,25 @@ pub(crate) fn run(args: &MapArgs, output: &mut Output) -> Result<Exit, Trouble> 
         }
         None if output.json => json::map(out, &map, &filter, order, args.free)?,
         None => {
-            let view = terminal::MapView { filter, order, top, free: args.free };
+            let allocations = args.allocations;
+            let view = terminal::MapView { filter, order, top, free: args.free, allocations };
             terminal::map(out, *screen, &map, &view)?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// The regions to compare with: a saved document, or another process.
+fn address_space(word: &str, options: &Options) -> Result<Map, Trouble> {
+    let target = super::open(word, options)?;
+    let _spinner = Spinner::new("reading the address space");
+    Ok(map(&*target)?)
+}
+
+/// The regions to compare with: a saved document, another process or a dump.
 fn regions_of(other: &str, options: &Options) -> Result<Vec<DiffRegion>, Trouble> {
     let path = Path::new(other);
-    if !path.is_file() {
-        return Ok(map(other, options)?.snapshot.regions.iter().map(DiffRegion::from).collect());
+    if !path.is_file() || is_dump(other) {
+        return Ok(address_space(other, options)?.snapshot.regions.iter().map(DiffRegion::from).collect());
     }
     let file = File::open(path).map_err(|error| Trouble::reading(path, &error))?;
     json::read_map(BufReader::new(file)).map_err(|error| {

@@ -3,6 +3,8 @@
 pub(crate) mod demo;
 pub(crate) mod map;
 pub(crate) mod ps;
+pub(crate) mod read;
+pub(crate) mod search;
 pub(crate) mod triage;
 pub(crate) mod watch;
 
@@ -10,9 +12,11 @@ use std::io;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use residue::{Interrupt, Interrupter};
+use residue::model::Address;
+use residue::{Interrupt, Interrupter, Options, Target};
 
 use crate::exit::Exit;
+use crate::progress::Bar;
 use crate::trouble::Trouble;
 
 /// An interrupt that Ctrl-C sets off. A second Ctrl-C ends at once: whoever presses it twice means it.
@@ -28,4 +32,19 @@ fn interrupt() -> Result<(Interrupter, Interrupt), Trouble> {
     ctrlc::set_handler(handler)
         .map_err(|error| Trouble::own("cannot listen for Ctrl-C", &io::Error::other(error)))?;
     Ok((interrupter, interrupt))
+}
+
+/// Opens a target, with a bar while a packed dump is unpacked.
+fn open(word: &str, options: &Options) -> Result<Box<dyn Target>, Trouble> {
+    let bar = Bar::new(0, "unpacking {bar:30} {bytes} of {total_bytes}, {eta} left");
+    Ok(residue::open(word, options, &mut |read, length| bar.set_of(read, length))?)
+}
+
+/// Reads an address: hexadecimal, with or without `0x`, and with WinDbg's backtick.
+fn address(text: &str) -> Result<Address, Trouble> {
+    let digits = text.strip_prefix("0x").unwrap_or(text).replace('`', "");
+    let address = u64::from_str_radix(&digits, 16).ok().map(Address);
+    address.ok_or_else(|| {
+        Trouble::usage(format!("`{text}` is no address"), "write it in hexadecimal: 0x7f001000")
+    })
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let bar = Bar::new(0, "reading {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
     let Some(view) = view(args.by) else {
         only_areas(args)?;
-        let machine = areas(&request, &|done, all| bar.set_of(done, all))?;
+        let machine = areas(&request, &|done, all| bar.set_of(done as u64, all as u64))?;
         drop(bar);
         if output.json {
             json::machine(&mut output.out, target, &machine)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     };
     let query = query(args, view, output.json)?;
-    let answer = table(&request, &query, &|done, all| bar.set_of(done, all))?;
+    let answer = table(&request, &query, &|done, all| bar.set_of(done as u64, all as u64))?;
     drop(bar);
     if draw(args, &query, &answer, output)? {
         return Ok(Exit::Done);
@@ -97,7 +97,7 @@ fn save_to(path: &Path, output: &Output) -> Result<Exit, Trouble> {
         ));
     }
     let bar = Bar::new(0, "saving {bar:30} {pos}/{len} processes, {per_sec}, {eta} left");
-    let saved = save(path, &|done, all| bar.set_of(done, all))?;
+    let saved = save(path, &|done, all| bar.set_of(done as u64, all as u64))?;
     drop(bar);
     eprintln!("saved {} processes to {}", saved.processes, path.display());
     if let Some((pid, wait)) = saved.longest {

@@ -1,18 +1,19 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use residue_analysis::content::Content;
 use residue_analysis::{
-    Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Map, Reclaimable, RegionFilter, RegionOrder, Summary,
+    Allocation, Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Look, Map, Reclaimable, RegionFilter,
+    RegionOrder, Summary,
 };
 use residue_model::{
-    Address, AddressSpace, Backing, Bytes, Counters, Footprint, Limits, Protection, Region, SharedSegment,
-    Source, State, Usage,
+    Address, AddressSpace, Bytes, Counters, Footprint, Limits, Pages, Region, SharedSegment, Source, Usage,
 };
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Target, write};
-use crate::{Error, Result};
+use crate::{Error, Result, words};
 
 #[derive(Serialize)]
 pub(super) struct MapBody<'a> {
@@ -25,6 +26,8 @@ pub(super) struct MapBody<'a> {
     fragmentation: Fragmentation,
     reclaimable: Reclaimable,
     limits: &'a Limits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allocations: Option<&'a [Allocation]>,
     /// Regions were left out.
     filtered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,13 +50,16 @@ struct Fragmentation {
 }
 
 /// Regions, one after the other, never as a whole.
-struct Regions<'a>(Vec<&'a Region>);
+struct Regions<'a> {
+    map: &'a Map,
+    chosen: Vec<&'a Region>,
+}
 
 impl Serialize for Regions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut rows = serializer.serialize_seq(Some(self.0.len()))?;
-        for region in &self.0 {
-            rows.serialize_element(&RegionRow::from(*region))?;
+        let mut rows = serializer.serialize_seq(Some(self.chosen.len()))?;
+        for region in &self.chosen {
+            rows.serialize_element(&RegionRow::of(region, self.map.look(region)))?;
         }
         rows.end()
     }
@@ -64,10 +70,10 @@ struct RegionRow<'a> {
     start: Address,
     end: Address,
     size: Bytes,
-    protection: Protection,
+    protection: String,
     #[serde(rename = "type")]
-    backing: Backing,
-    state: State,
+    kind: &'static str,
+    state: &'static str,
     usage: Usage,
     name: &'a str,
     deleted: bool,
@@ -80,6 +86,9 @@ struct RegionRow<'a> {
     shared_segment: Option<&'a Arc<SharedSegment>>,
     #[serde(flatten)]
     counters: &'a Counters,
+    saved: Option<Bytes>,
+    content: Option<Content>,
+    preview: Option<&'a str>,
 }
 
 /// `fe:01`, as `maps` writes it.
@@ -91,15 +100,15 @@ impl Serialize for Device {
     }
 }
 
-impl<'a> From<&'a Region> for RegionRow<'a> {
-    fn from(region: &'a Region) -> RegionRow<'a> {
+impl<'a> RegionRow<'a> {
+    fn of(region: &'a Region, look: Option<&'a Look>) -> RegionRow<'a> {
         RegionRow {
             start: region.range.start,
             end: region.range.end,
             size: region.size(),
-            protection: region.protection,
-            backing: region.backing(),
-            state: region.state(),
+            protection: words::protection(region),
+            kind: region.pages.map_or(region.backing().key(), Pages::kind_name),
+            state: region.pages.map_or(region.state().key(), Pages::state_name),
             usage: region.usage,
             name: region.name(),
             deleted: region.deleted,
@@ -111,6 +120,9 @@ impl<'a> From<&'a Region> for RegionRow<'a> {
             threads: &region.threads,
             shared_segment: region.segment.as_ref(),
             counters: &region.counters,
+            saved: region.saved,
+            content: look.and_then(|look| look.content),
+            preview: look.and_then(|look| look.preview.as_deref()),
         }
     }
 }
@@ -126,12 +138,16 @@ pub fn map(
     order: RegionOrder,
     free: usize,
 ) -> Result<()> {
-    let mut regions: Vec<&Region> =
+    let mut chosen: Vec<&Region> =
         map.snapshot.regions.iter().filter(|region| filter.accepts(region)).collect();
-    order.sort(&mut regions);
-    let target = Target::process(&map.snapshot.process);
-    let body =
-        MapBody { filtered: !filter.is_empty(), regions: Some(Regions(regions)), ..summary(map, free) };
+    order.sort(&mut chosen);
+    let target = Target::of(&map.snapshot);
+    let body = MapBody {
+        filtered: !filter.is_empty(),
+        allocations: Some(&map.allocations),
+        regions: Some(Regions { map, chosen }),
+        ..summary(map, free)
+    };
     write(out, "residue.map/1", target, &map.snapshot.gaps, body)
 }
 
@@ -152,6 +168,7 @@ pub(super) fn summary(map: &Map, free: usize) -> MapBody<'_> {
         },
         reclaimable: map.reclaimable,
         limits: &map.snapshot.limits,
+        allocations: None,
         filtered: false,
         regions: None,
     }
@@ -162,7 +179,7 @@ pub(super) fn summary(map: &Map, free: usize) -> MapBody<'_> {
 /// # Errors
 /// When the output cannot be written.
 pub fn diff(out: &mut impl Write, map: &Map, diff: &Diff) -> Result<()> {
-    write(out, "residue.map-diff/1", Target::process(&map.snapshot.process), &map.snapshot.gaps, diff)
+    write(out, "residue.map-diff/1", Target::of(&map.snapshot), &map.snapshot.gaps, diff)
 }
 
 #[derive(Deserialize)]

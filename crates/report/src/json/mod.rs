@@ -4,18 +4,22 @@
 
 mod map;
 mod ps;
+mod read;
+mod search;
 mod triage;
 mod verdict;
 mod watch;
 
 pub use map::{diff, map, read_map};
 pub use ps::{machine, processes};
+pub use read::{Extracted, extracted, read};
+pub use search::search;
 pub use triage::triage;
 pub use watch::watch;
 
 use std::io::Write;
 
-use residue_model::{Gap, Process};
+use residue_model::{Dump, Gap, Machine, Module, Process, Snapshot, Thread};
 use serde::Serialize;
 
 use crate::Result;
@@ -47,6 +51,9 @@ pub enum Target<'a> {
     /// One running process.
     #[serde(untagged)]
     Process(OneProcess<'a>),
+    /// A process that left a dump.
+    #[serde(untagged)]
+    Dump(OneDump<'a>),
 }
 
 /// One running process.
@@ -60,7 +67,37 @@ pub struct OneProcess<'a> {
     start_ticks: Option<u64>,
 }
 
+/// A process that left a dump.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct OneDump<'a> {
+    kind: &'static str,
+    #[serde(flatten)]
+    dump: &'a Dump,
+    machine: &'a Machine,
+    pid: Option<u32>,
+    name: Option<&'a str>,
+    command: Option<&'a str>,
+    modules: &'a [Module],
+    threads: &'a [Thread],
+}
+
 impl<'a> Target<'a> {
+    /// What a snapshot is of.
+    fn of(snapshot: &'a Snapshot) -> Target<'a> {
+        let process = &snapshot.process;
+        let Some(dump) = &snapshot.dump else { return Target::process(process) };
+        Target::Dump(OneDump {
+            kind: "dump",
+            dump,
+            machine: &snapshot.machine,
+            pid: Some(process.pid.0).filter(|&pid| pid != 0),
+            name: Some(process.name.as_str()).filter(|name| !name.is_empty()),
+            command: process.command.as_deref(),
+            modules: &snapshot.modules,
+            threads: &snapshot.threads,
+        })
+    }
+
     fn process(process: &'a Process) -> Target<'a> {
         Target::Process(OneProcess {
             kind: "process",

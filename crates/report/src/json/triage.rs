@@ -52,5 +52,5 @@ pub fn triage(out: &mut impl Write, diagnosis: &Diagnosis) -> Result<()> {
         samples: Samples::of(&diagnosis.series),
         ended: diagnosis.series.ended,
     };
-    write(out, "residue.triage/1", Target::process(process), &diagnosis.gaps, body)
+    write(out, "residue.triage/1", Target::of(&diagnosis.map.snapshot), &diagnosis.gaps, body)
 }

@@ -1,15 +1,23 @@
 //! Findings on a terminal, or in a file that reads like one.
 
 mod bars;
+mod diff;
+mod hex;
 mod map;
 mod ps;
+mod regions;
+mod search;
+mod sums;
 mod table;
 mod triage;
 mod watch;
 
 pub use bars::{bar, overview, sparkline};
-pub use map::{MapView, diff, map};
+pub use diff::diff;
+pub use hex::{extracted, hex};
+pub use map::{MapView, map};
 pub use ps::{PsStyle, Sizes, bar_chart, machine, processes};
+pub use search::search;
 pub use triage::{triage, watched};
 pub use watch::WatchLines;
 

@@ -2,8 +2,12 @@
 
 mod finding;
 mod region;
+mod search;
+mod target;
 mod verdict;
 
 pub use finding::{FindingText, finding};
-pub use region::remark;
+pub use region::{protection, remark};
+pub use search::preview;
+pub use target::{dump, target};
 pub use verdict::{VerdictText, class_label, headline, verdict};

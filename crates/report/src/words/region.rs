@@ -1,6 +1,11 @@
-use residue_model::Region;
+use residue_model::{Pages, Region};
 
 use crate::units::size;
+
+/// What may be done with a region, in the terms of its system: `rw-p`, `PAGE_READWRITE`.
+pub fn protection(region: &Region) -> String {
+    region.pages.map_or_else(|| region.protection.to_string(), Pages::protection_name)
+}
 
 /// What is known of a region beyond its name: a deleted file, its threads, the shared segment behind it.
 pub fn remark(region: &Region) -> Option<String> {

@@ -1,7 +1,3 @@
-use std::fs;
-use std::io::Read;
-use std::path::Path;
-
 use residue_model::{ProcessId, ProcessState};
 
 use super::ProcDir;
@@ -15,7 +11,7 @@ const LISTED: usize = 10;
 /// The process that a word means: a number, or the name of just one process.
 ///
 /// # Errors
-/// Nothing or several fit, or the word is a file: dumps are not read yet.
+/// Nothing or several fit.
 pub fn find(proc_dir: &ProcDir, word: &str) -> Result<ProcessId> {
     if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {
         let pid = word.parse().map(ProcessId);
@@ -66,26 +62,6 @@ fn ambiguous(word: &str, candidates: &[(ProcessId, String)]) -> Error {
 }
 
 fn nothing(word: &str) -> Error {
-    match kind_of_file(Path::new(word)) {
-        Some(kind) => Error::new(ErrorKind::Unsupported, format!("{word} is {kind}, not a process"))
-            .help("this version reads running processes only: give a pid or a process name"),
-        None => Error::new(ErrorKind::NotFound, format!("no process is called {word}"))
-            .help(format!("look for it with: residue ps --filter process={word}")),
-    }
-}
-
-/// What a file is, told from its first bytes and not from its suffix.
-fn kind_of_file(path: &Path) -> Option<&'static str> {
-    let metadata = fs::metadata(path).ok()?;
-    if metadata.is_dir() {
-        return Some("a directory");
-    }
-    let mut magic = [0; 4];
-    let known =
-        metadata.is_file() && fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok();
-    Some(match &magic {
-        b"\x7fELF" if known => "an ELF file",
-        b"MDMP" if known => "a minidump",
-        _ => "a file",
-    })
+    Error::new(ErrorKind::NotFound, format!("no process is called {word}"))
+        .help(format!("look for it with: residue ps --filter process={word}"))
 }

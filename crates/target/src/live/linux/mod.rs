@@ -6,8 +6,10 @@
 
 mod find;
 mod limits;
+mod memory;
 mod pagemap;
 mod proc_dir;
+mod process;
 mod read_ahead;
 mod sampler;
 mod save;
@@ -17,7 +19,9 @@ mod threads;
 
 pub use find::find;
 pub use limits::limits;
+pub use memory::ProcessMemory;
 pub use proc_dir::{ProcDir, age_seconds};
+pub use process::Process;
 pub use sampler::{Reading, Sampler};
 pub use save::{Saved, save};
 pub use snapshot::{snapshot, system};

@@ -1,11 +1,12 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use residue_model::{Address, Bytes, Counter, Protection, Region, Thread, Usage};
 
-/// Says of each region what it is used for, and where its allocation begins.
+/// Says of each region of a Linux process what it is used for, and where its allocation begins.
 ///
 /// Regions must be in order of address. Without threads, their stacks pass for plain anonymous memory.
-pub fn classify(regions: &mut [Region], threads: &[Thread], bits: u8) {
+pub fn classify_linux(regions: &mut [Region], threads: &[Thread], bits: u8) {
     let modules = modules(regions);
     let mut module_base = ModuleBase::default();
     for index in 0..regions.len() {
@@ -25,10 +26,12 @@ pub fn classify(regions: &mut [Region], threads: &[Thread], bits: u8) {
     mark_stacks(regions, threads);
 }
 
-type FileId = ((u32, u32), u64);
+/// Device and inode; of a file that a core names, only its name.
+type FileId = ((u32, u32), u64, Option<Arc<str>>);
 
 fn file_of(region: &Region) -> Option<FileId> {
-    (region.inode != 0 && !region.protection.shared).then_some((region.device, region.inode))
+    let name = || region.name.clone().filter(|_| region.inode == 0);
+    (region.is_file() && !region.protection.shared).then(|| (region.device, region.inode, name()))
 }
 
 /// Files of which some part is executable: a program or a library.
@@ -60,7 +63,7 @@ fn plain(region: &Region) -> Usage {
         "/dev/zero" if region.deleted => Usage::SharedAnonymous,
         _ if is_hugetlb(region) => Usage::Hugetlb,
         name if name.starts_with("/dev/") || name.starts_with("anon_inode:") => Usage::Device,
-        _ if region.inode != 0 => Usage::MappedFile,
+        _ if region.is_file() => Usage::MappedFile,
         _ if region.protection.shared => Usage::SharedAnonymous,
         _ if region.is_private_anonymous() => anonymous(region),
         _ => Usage::Unknown,
@@ -97,7 +100,7 @@ impl ModuleBase {
         let Some(file) = file_of(region).filter(|file| modules.contains(file)) else {
             return region.range.start;
         };
-        if self.file != Some(file) || region.offset == Bytes::ZERO {
+        if self.file.as_ref() != Some(&file) || region.offset == Bytes::ZERO {
             (self.file, self.base) = (Some(file), region.range.start);
         }
         self.base
@@ -235,7 +238,7 @@ mod tests {
     }
 
     fn usages(regions: &mut [Region], threads: &[Thread]) -> Vec<&'static str> {
-        classify(regions, threads, 64);
+        classify_linux(regions, threads, 64);
         regions.iter().map(|region| region.usage.key()).collect()
     }
 

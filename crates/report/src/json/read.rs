@@ -1,0 +1,78 @@
+use std::io::Write;
+
+use residue_model::{Address, Bytes, Range, Snapshot};
+use serde::Serialize;
+
+use super::{Target, write};
+use crate::Result;
+
+#[derive(Serialize)]
+struct ReadBody {
+    #[serde(flatten)]
+    range: Range,
+    read: Bytes,
+    missing: Bytes,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Serialize)]
+struct Piece {
+    address: Address,
+    size: Bytes,
+    hex: String,
+}
+
+/// Writes `residue.read/1`: the bytes that could be read, piece by piece; what is between them could not.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn read(
+    out: &mut impl Write,
+    snapshot: &Snapshot,
+    range: Range,
+    pieces: &[(Address, Vec<u8>)],
+) -> Result<()> {
+    let piece = |(address, bytes): &(Address, Vec<u8>)| Piece {
+        address: *address,
+        size: Bytes(bytes.len() as u64),
+        hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let pieces: Vec<Piece> = pieces.iter().map(piece).collect();
+    let read = pieces.iter().map(|piece| piece.size).sum();
+    let body = ReadBody { range, read, missing: range.size() - read, pieces };
+    write(out, "residue.read/1", Target::of(snapshot), &snapshot.gaps, body)
+}
+
+/// A file that memory was written to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Extracted {
+    /// Its path.
+    pub file: String,
+    /// The memory that it holds.
+    #[serde(flatten)]
+    pub range: Range,
+    /// How much of that could be read.
+    pub read: Bytes,
+    /// How much could not, and stands as zeros in the file.
+    pub missing: Bytes,
+}
+
+#[derive(Serialize)]
+struct ExtractedBody<'a> {
+    files: &'a [Extracted],
+    read: Bytes,
+    missing: Bytes,
+}
+
+/// Writes `residue.read/1` of files that memory was written to.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn extracted(out: &mut impl Write, snapshot: &Snapshot, files: &[Extracted]) -> Result<()> {
+    let body = ExtractedBody {
+        files,
+        read: files.iter().map(|file| file.read).sum(),
+        missing: files.iter().map(|file| file.missing).sum(),
+    };
+    write(out, "residue.read/1", Target::of(snapshot), &snapshot.gaps, body)
+}

@@ -1,0 +1,46 @@
+use std::ops::ControlFlow;
+
+use residue_analysis::search::{Hits, Pattern};
+use residue_analysis::{Map, RegionFilter};
+use residue_model::{Address, Bytes, Memory, Range, Region, State};
+
+use crate::Interrupt;
+
+/// The regions that a search looks at: those that pass and have any access.
+pub fn searchable<'a>(map: &'a Map, filter: &RegionFilter) -> Vec<&'a Region> {
+    let has_bytes = |region: &&Region| match region.saved {
+        Some(saved) => saved > Bytes::ZERO,
+        None => region.state() == State::Mapped,
+    };
+    map.snapshot.regions.iter().filter(has_bytes).filter(|region| filter.accepts(region)).collect()
+}
+
+/// Searches regions; `progress` is told how much has been looked at.
+pub fn search(
+    memory: &dyn Memory,
+    regions: &[&Region],
+    pattern: &Pattern,
+    limit: usize,
+    interrupt: &Interrupt,
+    mut progress: impl FnMut(Bytes),
+) -> Hits {
+    let mut searched = Bytes::ZERO;
+    Hits::search(memory, regions, pattern, limit, &mut |more| {
+        searched += more;
+        progress(searched);
+        if interrupt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// The bytes of a range that can be read, piece by piece in order of address.
+pub fn read(memory: &dyn Memory, range: Range) -> Vec<(Address, Vec<u8>)> {
+    let mut pieces: Vec<(Address, Vec<u8>)> = Vec::new();
+    let _ = memory.walk(range, &mut Vec::new(), &mut |at, piece| {
+        match pieces.last_mut() {
+            Some((start, bytes)) if start.0 + bytes.len() as u64 == at.0 => bytes.extend_from_slice(piece),
+            _ => pieces.push((at, piece.to_vec())),
+        }
+        ControlFlow::Continue(())
+    });
+    pieces
+}

@@ -1,0 +1,162 @@
+//! ELF cores, as Linux, gdb and Residue itself write them.
+//!
+//! Source: `fs/binfmt_elf.c` and `include/uapi/linux/elfcore.h` of Linux; `elf(5)`.
+
+mod headers;
+mod names;
+mod notes;
+
+use residue_model::{
+    Address, AddressSpace, Bytes, Dump, DumpFormat, Gap, Machine, Memory, Os, Process, ProcessId, Protection,
+    Region, Snapshot, Source,
+};
+
+use crate::image::{Mapped, Segment, Segments, within};
+use crate::{Result, Target};
+use headers::{Headers, Load};
+use notes::Notes;
+
+/// A core file.
+#[derive(Debug)]
+pub struct ElfCore {
+    path: String,
+    headers: Headers,
+    notes: Notes,
+    segments: Segments,
+    gaps: Vec<Gap>,
+}
+
+impl ElfCore {
+    /// Reads headers and notes; memory stays in the file until it is looked at.
+    pub(crate) fn open(path: &str, file: Mapped) -> Result<ElfCore> {
+        let headers = Headers::read(path, &file)?;
+        let notes = Notes::read(&headers, &file);
+        let length = file.len() as u64;
+        let held = headers.loads.iter().map(|load| Segment {
+            range: load.first(within(length, load.offset, load.in_file())),
+            offset: load.offset,
+        });
+        let (segments, overlap) = Segments::new(file, held.collect());
+        let mut gaps = missing(&headers, length);
+        gaps.extend(notes.gaps.iter().cloned());
+        if overlap > Bytes::ZERO {
+            gaps.push(Gap::new(
+                format!("{} bytes that two segments of the core claim", overlap.0),
+                "the one that begins first is shown",
+            ));
+        }
+        Ok(ElfCore { path: path.to_owned(), headers, notes, segments, gaps })
+    }
+
+    fn regions(&self, gaps: &mut Vec<Gap>) -> Vec<Region> {
+        let mut regions: Vec<Region> = self.headers.loads.iter().map(region).collect();
+        regions.sort_by_key(|region| (region.range.start, region.range.end));
+        part(&mut regions);
+        names::name(&mut regions, &self.notes, gaps);
+        names::landmarks(&mut regions, &self.notes, self.headers.cpu());
+        for region in &mut regions {
+            region.saved = Some(self.segments.saved(region.range));
+        }
+        regions
+    }
+}
+
+impl Target for ElfCore {
+    fn snapshot(&self) -> Result<Snapshot> {
+        let mut gaps = self.gaps.clone();
+        let regions = self.regions(&mut gaps);
+        let notes = &self.notes;
+        let mut process = Process {
+            pid: ProcessId(notes.pid.unwrap_or_default()),
+            name: notes.name.clone().unwrap_or_default(),
+            command: notes.command.clone(),
+            uid: notes.uid,
+            threads: (!notes.threads.is_empty()).then_some(notes.threads.len() as u64),
+            maps: Some(regions.len() as u64),
+            ..Process::default()
+        };
+        process.footprint.vss = Some(regions.iter().map(Region::size).sum());
+        Ok(Snapshot {
+            process,
+            threads: notes.threads.clone(),
+            machine: Machine {
+                os: Os::Linux,
+                os_version: None,
+                cpu: Some(self.headers.cpu().to_owned()),
+                big_endian: self.headers.layout.big_endian,
+            },
+            space: AddressSpace::wide(self.headers.layout.bits(), &regions, LOWEST),
+            regions,
+            source: Source::Core,
+            dump: Some(Dump {
+                file: self.path.clone(),
+                format: DumpFormat::ElfCore,
+                size: Bytes(self.segments.file().len() as u64),
+                saved: self.segments.total(),
+                event: notes.event.clone(),
+            }),
+            gaps,
+            ..Snapshot::default()
+        })
+    }
+
+    fn memory(&self) -> Result<&dyn Memory> {
+        Ok(&self.segments)
+    }
+}
+
+/// `vm.mmap_min_addr` of almost every Linux; a core does not tell.
+const LOWEST: Address = Address(0x1_0000);
+
+fn region(load: &Load) -> Region {
+    let range = load.first(load.memory);
+    let has = |bit| load.flags & bit != 0;
+    let protection = Protection { read: has(4), write: has(2), execute: has(1), shared: false };
+    Region { range, protection, allocation_base: range.start, ..Region::default() }
+}
+
+/// Lets no two regions overlap: what begins first keeps its range.
+fn part(regions: &mut Vec<Region>) {
+    let mut end = Address(0);
+    for region in regions.iter_mut() {
+        region.range.start = region.range.start.max(end).min(region.range.end);
+        end = end.max(region.range.end);
+    }
+    regions.retain(|region| region.size() > Bytes::ZERO);
+}
+
+/// What the headers promise and the file does not hold.
+fn missing(headers: &Headers, length: u64) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let cut = |load: &Load| load.in_file() - within(length, load.offset, load.in_file());
+    let lost: Bytes = headers.loads.iter().map(|load| Bytes(cut(load))).sum();
+    if lost > Bytes::ZERO {
+        let regions = headers.loads.iter().filter(|load| cut(load) > 0).count();
+        let end = headers.loads.iter().map(|load| load.offset.saturating_add(load.in_file())).max();
+        gaps.push(Gap::new(
+            format!("{} bytes of memory in {regions} regions", lost.0),
+            format!(
+                "the core is cut off: it ends at byte {length}, its headers reach to {}; look for a full disk, \
+                 `ulimit -c`, or ProcessSizeMax of systemd-coredump",
+                end.unwrap_or_default()
+            ),
+        ));
+    }
+    let elided = |load: &&Load| load.memory > load.in_file() && load.flags != 0;
+    let left_out: Bytes =
+        headers.loads.iter().filter(elided).map(|load| Bytes(load.memory - load.in_file())).sum();
+    if left_out > Bytes::ZERO {
+        let regions = headers.loads.iter().filter(elided).count();
+        gaps.push(Gap::new(
+            format!("{} bytes of memory in {regions} regions", left_out.0),
+            "whoever wrote the core left them out, mostly what stands in files anyway; they are not taken for zeros",
+        ));
+    }
+    if headers.lost > 0 {
+        gaps.push(Gap::new(
+            format!("{} of the core's {} program headers", headers.lost, headers.lost + headers.read),
+            "the file ends before them",
+        ));
+    }
+    gaps
+}

@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use residue_model::{Address, Bytes, Gap, Module, Pages, Protection, Range, Region};
+
+use super::streams::{Queried, Streams};
+use crate::image::{Segment, Segments};
+
+/// The regions of a dump: as the system listed them where the dump has such a list, otherwise derived from the memory
+/// that it holds and the modules that it names.
+pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap>) -> Vec<Region> {
+    let mut regions = match (&streams.queried, &streams.mapped) {
+        (Some(queried), _) => queried.iter().map(|query| described(query, &streams.modules)).collect(),
+        (None, Some(mapped)) => mapped.clone(),
+        (None, None) => Vec::new(),
+    };
+    part(&mut regions, gaps);
+    let is_listed = !regions.is_empty();
+    let derived = derive(streams, segments.held(), &regions);
+    if !is_listed {
+        gaps.push(Gap::new(
+            "the list of regions",
+            "the dump has none: regions are derived from saved memory and modules; what is reserved or not saved is \
+             unseen, and protections are not known",
+        ));
+    } else if !derived.is_empty() {
+        gaps.push(Gap::new(
+            format!("type and protection of {} ranges", derived.len()),
+            "the dump holds their memory, but its list of regions does not name them",
+        ));
+    }
+    regions.extend(derived);
+    regions.sort_by_key(|region| region.range.start);
+    for region in &mut regions {
+        region.saved = Some(segments.saved(region.range));
+    }
+    let saved: Bytes = regions.iter().filter_map(|region| region.saved).sum();
+    let size: Bytes = regions.iter().filter(|region| !region.protection.is_none()).map(Region::size).sum();
+    if saved < size {
+        gaps.push(Gap::new(
+            format!("{} bytes of {} that regions with access take", (size - saved).0, size.0),
+            "they are not in the dump: its writer was not asked for all memory",
+        ));
+    }
+    regions
+}
+
+/// Lets no two regions overlap: what begins first keeps its range.
+fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
+    regions.sort_by_key(|region| (region.range.start, region.range.end));
+    let (mut end, mut overlap) = (Address(0), Bytes::ZERO);
+    for region in regions.iter_mut() {
+        let start = region.range.start.max(end).min(region.range.end);
+        overlap += Bytes(start.0 - region.range.start.0);
+        region.range.start = start;
+        end = end.max(region.range.end);
+    }
+    regions.retain(|region| region.size() > Bytes::ZERO);
+    if overlap > Bytes::ZERO {
+        gaps.push(Gap::new(
+            format!("{} bytes that two regions of the dump claim", overlap.0),
+            "the region that begins first is shown",
+        ));
+    }
+}
+
+fn described(query: &Queried, modules: &[Module]) -> Region {
+    Region {
+        range: query.range,
+        protection: protection(query.pages),
+        allocation_base: query.allocation_base,
+        name: (query.pages.kind == Some(Pages::IMAGE))
+            .then(|| module_at(modules, query.range.start))
+            .flatten()
+            .map(|module| module.name.clone()),
+        pages: Some(query.pages),
+        ..Region::default()
+    }
+}
+
+/// What a `PAGE_` constant allows, in neutral terms.
+fn protection(pages: Pages) -> Protection {
+    let has = |bits| pages.is_committed() && pages.protect.unwrap_or_default() & bits != 0;
+    Protection {
+        read: has(0xee),
+        write: has(0xcc),
+        execute: has(0xf0),
+        // Copies of pages of a section that are made on writing are private.
+        shared: pages.kind == Some(Pages::MAPPED) && !has(0x88),
+    }
+}
+
+fn module_at(modules: &[Module], address: Address) -> Option<&Module> {
+    modules.iter().find(|module| !module.unloaded && module.range.contains(address))
+}
+
+/// Regions for saved memory that nothing lists, and for modules of which nothing was saved.
+fn derive(streams: &Streams, held: &[Segment], listed: &[Region]) -> Vec<Region> {
+    let modules: Vec<&Module> = streams.modules.iter().filter(|module| !module.unloaded).collect();
+    let mut derived = Vec::new();
+    for segment in held {
+        for range in uncovered(segment.range, listed) {
+            let module = module_at(&streams.modules, range.start);
+            derived.push(guessed(
+                streams,
+                range,
+                module.map(|module| (module.range.start, module.name.clone())),
+            ));
+        }
+    }
+    if listed.is_empty() {
+        let saved = derived.clone();
+        let mut end = Address(0);
+        let mut modules = modules;
+        modules.sort_by_key(|module| module.range.start);
+        for module in modules {
+            let range = Range { start: module.range.start.max(end), end: module.range.end };
+            end = end.max(module.range.end);
+            for range in uncovered(range, &saved) {
+                let name = Some((module.range.start, module.name.clone()));
+                derived.push(guessed(streams, range, name));
+            }
+        }
+    }
+    derived
+}
+
+/// Memory that was saved could be read; more is not known of it.
+fn guessed(streams: &Streams, range: Range, module: Option<(Address, Arc<str>)>) -> Region {
+    let kind = module.as_ref().map(|_| Pages::IMAGE);
+    Region {
+        range,
+        protection: Protection { read: true, ..Protection::default() },
+        allocation_base: module.as_ref().map_or(range.start, |(base, _)| *base),
+        name: module.map(|(_, name)| name),
+        pages: streams.is_windows().then_some(Pages { state: Pages::COMMIT, kind, protect: None }),
+        ..Region::default()
+    }
+}
+
+/// The parts of a range that no region covers. Regions are in order of address.
+fn uncovered(range: Range, regions: &[Region]) -> Vec<Range> {
+    let mut parts = Vec::new();
+    let mut at = range.start;
+    let first = regions.partition_point(|region| region.range.end <= range.start);
+    for region in regions[first..].iter().take_while(|region| region.range.start < range.end) {
+        if at < region.range.start {
+            parts.push(Range { start: at, end: region.range.start });
+        }
+        at = at.max(region.range.end);
+    }
+    if at < range.end {
+        parts.push(Range { start: at, end: range.end });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: u64, end: u64) -> Range {
+        Range { start: Address(start), end: Address(end) }
+    }
+
+    #[test]
+    fn what_no_region_covers_is_found_on_both_sides_and_between() {
+        let regions =
+            [(2, 4), (6, 8)].map(|(start, end)| Region { range: range(start, end), ..Region::default() });
+        assert_eq!(uncovered(range(1, 9), &regions), [range(1, 2), range(4, 6), range(8, 9)]);
+        assert_eq!(uncovered(range(2, 4), &regions), []);
+        assert_eq!(uncovered(range(8, 9), &regions), [range(8, 9)]);
+    }
+
+    #[test]
+    fn windows_protections_have_neutral_letters() {
+        let pages = |protect, kind| Pages { state: Pages::COMMIT, kind: Some(kind), protect: Some(protect) };
+        for (protect, kind, letters) in [
+            (0x04, Pages::PRIVATE, "rw-p"),
+            (0x104, Pages::PRIVATE, "rw-p"),
+            (0x20, Pages::IMAGE, "r-xp"),
+            (0x01, Pages::PRIVATE, "---p"),
+            (0x04, Pages::MAPPED, "rw-s"),
+            (0x08, Pages::MAPPED, "rw-p"),
+            (0x40, Pages::PRIVATE, "rwxp"),
+        ] {
+            assert_eq!(protection(pages(protect, kind)).to_string(), letters, "{protect:#x}");
+        }
+        let reserved = Pages { state: Pages::RESERVE, kind: Some(Pages::PRIVATE), protect: Some(0) };
+        assert!(protection(reserved).is_none());
+    }
+}

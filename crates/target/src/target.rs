@@ -1,0 +1,18 @@
+use residue_model::{Memory, Snapshot};
+
+use crate::Result;
+
+/// Something whose memory can be looked at: a live process, an ELF core, a minidump.
+pub trait Target {
+    /// How it stands: regions, threads, modules, and what could not be seen.
+    ///
+    /// # Errors
+    /// When a live process has ended, or may not be read.
+    fn snapshot(&self) -> Result<Snapshot>;
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// When the memory of a live process may not be read.
+    fn memory(&self) -> Result<&dyn Memory>;
+}
