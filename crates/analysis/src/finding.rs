@@ -1,10 +1,14 @@
 //! What is worth a person's time, with the numbers that say so.
 
-use residue_model::{Bytes, Counter, Limit, Region, Usage};
+use std::collections::BTreeMap;
+
+use residue_model::{Bytes, Counter, Event, Limit, Region, State, Usage};
 use serde::Serialize;
 
+use crate::content::Runtime;
 use crate::growth::{Signal, Verdict, VerdictKind};
-use crate::{FreeSpace, Histogram, Map};
+use crate::inside::committed;
+use crate::{Examined, FreeSpace, Histogram, Inside, Map, Subject};
 
 /// How urgent a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,7 +23,7 @@ pub enum Severity {
 }
 
 /// Something worth knowing about one process.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Finding {
     /// How urgent.
     pub severity: Severity,
@@ -28,14 +32,20 @@ pub struct Finding {
 }
 
 /// What was found, with its numbers. How it reads is the report's business.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are the numbers that each line names")]
 pub enum Evidence {
     /// Memory grows.
     Growth { kind: VerdictKind, signal: Signal, rate_per_hour: f64, span_seconds: f64 },
-    /// Thousands of regions of exactly one size.
-    EqualRegions { bin: Histogram, usage: Usage, share: f64 },
+    /// Thousands of regions of exactly one size, and what is in them where that was looked at.
+    EqualRegions { bin: Histogram, usage: Usage, share: f64, examined: Option<Box<Examined>> },
+    /// One usage has most of the memory of a dump.
+    Dominant { usage: Usage, size: Bytes, regions: u64, share: f64, examined: Option<Box<Examined>> },
+    /// A runtime manages memory of its own.
+    Managed { runtimes: Vec<Runtime> },
+    /// What ended the process that left a dump.
+    Ended { event: Event },
     /// Much address space is free, none of it in one piece.
     Fragmented { free: FreeSpace, bits: u8 },
     /// Address space runs out: a 32-bit process near its end.
@@ -58,6 +68,9 @@ impl Evidence {
         match self {
             Evidence::Growth { .. } => "growth",
             Evidence::EqualRegions { .. } => "equal_regions",
+            Evidence::Dominant { .. } => "dominant_usage",
+            Evidence::Managed { .. } => "managed_runtime",
+            Evidence::Ended { .. } => "ended_by",
             Evidence::Fragmented { .. } => "address_space_fragmented",
             Evidence::Exhausted { .. } => "address_space_exhausted",
             Evidence::RegionCount { .. } => "region_count",
@@ -70,10 +83,11 @@ impl Evidence {
 }
 
 /// Everything worth knowing, most urgent first.
-pub fn findings(map: &Map, verdict: Option<&Verdict>) -> Vec<Finding> {
+pub fn findings(map: &Map, verdict: Option<&Verdict>, inside: &Inside) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(verdict.and_then(growth));
-    findings.extend(equal_regions(map));
+    findings.extend(equal_regions(map, inside));
+    findings.extend(dominant(map, inside));
     findings.extend(fragmented(map));
     findings.extend(exhausted(map));
     findings.extend(region_count(map));
@@ -81,6 +95,8 @@ pub fn findings(map: &Map, verdict: Option<&Verdict>) -> Vec<Finding> {
     findings.extend(swapped_out(map));
     findings.extend(shared_memory(map));
     findings.extend(deleted_files(map));
+    findings.extend(managed(inside));
+    findings.extend(ended(map));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -110,10 +126,17 @@ fn growth(verdict: &Verdict) -> Option<Finding> {
     })
 }
 
+/// Private memory that a program writes to; where a dump does not tell what it may do, it is taken for that.
+fn is_own_memory(region: &Region) -> bool {
+    let is_known = region.pages.is_none_or(|pages| pages.protect.is_some());
+    let is_image = matches!(region.usage, Usage::Image | Usage::Stack | Usage::Stack32 | Usage::Stack64);
+    region.is_private_anonymous() && !is_image && (region.protection.write || !is_known)
+}
+
 /// A population: many regions of one size that together make up much of the writable memory.
-fn equal_regions(map: &Map) -> Option<Finding> {
-    let is_memory = |region: &&Region| region.is_private_anonymous() && region.protection.write;
-    let regions: Vec<Region> = map.snapshot.regions.iter().filter(is_memory).cloned().collect();
+fn equal_regions(map: &Map, inside: &Inside) -> Option<Finding> {
+    let regions: Vec<Region> =
+        map.snapshot.regions.iter().filter(|region| is_own_memory(region)).cloned().collect();
     let whole: Bytes = regions.iter().map(Region::size).sum();
     let bins = Histogram::of(&regions);
     let bin = *bins
@@ -122,7 +145,41 @@ fn equal_regions(map: &Map) -> Option<Finding> {
     let usage = regions.iter().find(|region| region.size() == bin.size)?.usage;
     let share = bin.total.share_of(whole);
     let severity = if share > 0.25 { Severity::Warning } else { Severity::Info };
-    Some(Finding { severity, evidence: Evidence::EqualRegions { bin, usage, share } })
+    let is_same = |one: &&Examined| {
+        matches!(one.subject, Subject::Population { size, usage: its, .. } if size == bin.size && its == usage)
+    };
+    let examined = inside.examined.iter().find(is_same).cloned().map(Box::new);
+    Some(Finding { severity, evidence: Evidence::EqualRegions { bin, usage, share, examined } })
+}
+
+/// Of a dump, which shows no growth: where most of its memory is.
+fn dominant(map: &Map, inside: &Inside) -> Option<Finding> {
+    map.snapshot.dump.as_ref()?;
+    let is_committed = |region: &&Region| region.state() == State::Mapped;
+    let mut sums: BTreeMap<Usage, (Bytes, u64)> = BTreeMap::new();
+    for region in map.snapshot.regions.iter().filter(is_committed) {
+        let sum = sums.entry(region.usage).or_default();
+        *sum = (sum.0 + region.size(), sum.1 + 1);
+    }
+    let (&usage, &(size, regions)) = sums.iter().max_by_key(|(_, (size, _))| *size)?;
+    let share = size.share_of(committed(&map.snapshot.regions));
+    let is_same = |one: &&Examined| matches!(one.subject, Subject::Usage { usage: its, .. } if its == usage);
+    let examined = inside.examined.iter().find(is_same).cloned().map(Box::new);
+    let evidence = Evidence::Dominant { usage, size, regions, share, examined };
+    (share > 0.4).then_some(Finding { severity: Severity::Info, evidence })
+}
+
+fn managed(inside: &Inside) -> Option<Finding> {
+    let runtimes = inside.runtimes.clone();
+    (!runtimes.is_empty())
+        .then_some(Finding { severity: Severity::Info, evidence: Evidence::Managed { runtimes } })
+}
+
+fn ended(map: &Map) -> Option<Finding> {
+    let event = map.snapshot.dump.as_ref()?.event.clone()?;
+    // A debugger stops a process to dump it; that ended nothing.
+    let is_stop = matches!(event.name.as_str(), "SIGSTOP" | "SIGTRAP");
+    (!is_stop).then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event } })
 }
 
 fn fragmented(map: &Map) -> Option<Finding> {
@@ -221,14 +278,14 @@ mod tests {
     }
 
     fn ids(map: &Map) -> Vec<(&'static str, Severity)> {
-        findings(map, None).iter().map(|finding| (finding.evidence.id(), finding.severity)).collect()
+        findings(map, None, &Inside::default()).iter().map(|finding| (finding.evidence.id(), finding.severity)).collect()
     }
 
     #[test]
     fn nine_thousand_regions_of_128_kib_are_found_without_a_hint() {
         let regions = (0..9000).map(|index| writable(0x10_0000 + index * 0x4_0000, 0x2_0000)).collect();
         let map = map(regions, Limits { max_map_count: Some(65_530), ..Limits::default() });
-        let found = findings(&map, None);
+        let found = findings(&map, None, &Inside::default());
         let Evidence::EqualRegions { bin, share, .. } = &found[0].evidence else { panic!("{found:?}") };
         assert_eq!((bin.size, bin.regions), (Bytes(0x2_0000), 9000));
         assert!(*share > 0.99);

@@ -30,27 +30,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The word that names the target on a command line: a pid, or the path of a dump, quoted for a shell.
-    pub fn target(&self) -> String {
-        match &self.dump {
-            Some(dump) => quoted(&dump.file),
-            None => self.process.pid.to_string(),
-        }
-    }
-
     /// How many bytes an address takes in its memory.
     pub fn pointer_bytes(&self) -> usize {
         if self.space.bits == 32 { 4 } else { 8 }
     }
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Where the resident sizes of regions come from.
@@ -130,16 +113,6 @@ mod tests {
 
     fn at(start: u64, end: u64) -> Region {
         Region { range: Range { start: Address(start), end: Address(end) }, ..Region::default() }
-    }
-
-    #[test]
-    fn a_dump_is_named_so_that_the_command_can_be_pasted() {
-        let snapshot = |file: &str| {
-            let dump = Dump { file: file.into(), ..Dump::default() };
-            Snapshot { dump: Some(dump), ..Snapshot::default() }
-        };
-        assert_eq!(snapshot("/tmp/core.1").target(), "/tmp/core.1");
-        assert_eq!(snapshot("my dump's.dmp").target(), r"'my dump'\''s.dmp'");
     }
 
     #[test]

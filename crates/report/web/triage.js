@@ -142,8 +142,8 @@ function plotClasses(host, time, classes) {
   return draw(host, () => classesPlot(time, classes));
 }
 
-const series = data.series, time = series?.time || [];
+const series = data?.series, time = series?.time || [];
 const hosts = ["plot-series", "plot-classes"].map((id) => document.getElementById(id));
 if (hosts[0]) plotSeries(hosts[0], series);
-if (hosts[1]) plotClasses(hosts[1], time, data.classes || []);
+if (hosts[1]) plotClasses(hosts[1], time, data?.classes || []);
 })();

@@ -5,7 +5,8 @@
 //! use residue::{Interrupt, Options, Plan};
 //!
 //! let plan = Plan { span: Some(Duration::from_secs(30)), ..Plan::default() };
-//! let diagnosis = residue::triage("redis-server", &Options::default(), &plan, &Interrupt::never(), |_| {})?;
+//! let target = residue::open("redis-server", &Options::default(), &mut |_, _| {})?;
+//! let diagnosis = residue::triage(&*target, &plan, &Interrupt::never(), |_| {})?;
 //! residue::report::terminal::triage(&mut std::io::stdout(), Default::default(), &diagnosis)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,12 +1,13 @@
 //! The flow: a target is opened, read into a snapshot and a series, judged, and handed to the report.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use residue_analysis::growth::judge;
-use residue_analysis::{Diagnosis, Diff, DiffRegion, Map, Watched};
-use residue_model::{Gap, Limits, ProcessId};
-use residue_target::live::linux::{Care, ProcDir, Process, Sampler, find, limits, snapshot, system};
-use residue_target::{ErrorKind, Target, is_dump, open_dump};
+use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map, Watched};
+use residue_model::{Gap, Limits, ProcessId, Snapshot};
+use residue_target::live::linux::{Care, ProcDir, Process, Sampler, find, limits, system};
+use residue_target::{Error as TargetError, ErrorKind, Target, is_dump, open_dump};
 
 use crate::sampling::{Plan, Progress, sample};
 use crate::{Interrupt, Result};
@@ -88,33 +89,67 @@ pub fn watch(
     Ok((series.into_iter().zip(bounds).map(judged).collect(), gaps))
 }
 
-/// The whole diagnosis of one process: watched, mapped, judged.
+/// The whole diagnosis of a target: a process is watched, mapped and judged; a dump is judged by what is in it.
 ///
 /// A process that ends meanwhile is judged by what was seen until then.
 ///
 /// # Errors
 /// When the target cannot be found or read.
 pub fn triage(
-    target: &str,
-    options: &Options,
+    target: &dyn Target,
     plan: &Plan,
     interrupt: &Interrupt,
     progress: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
-    let proc_dir = ProcDir::open()?;
-    let pid = find(&proc_dir, target)?;
-    let before = snapshot(&proc_dir, pid, options.care)?;
+    let before = target.snapshot()?;
+    if before.dump.is_some() {
+        return autopsy(target, interrupt, progress);
+    }
+    let pid = before.process.pid;
     let (mut series, mut gaps) = sample(samplers(&[pid])?, plan, interrupt, progress)?;
     let series = series.remove(0);
-    let why = match snapshot(&proc_dir, pid, options.care) {
-        Ok(after) if after.process.start_ticks == before.process.start_ticks => {
-            return Ok(Diagnosis::of(Map::of(after), series, gaps));
+    let snapshot = at_the_end(target, before, &mut gaps)?;
+    let map = Map::of(snapshot);
+    let inside = match target.memory() {
+        Ok(memory) if !series.ended => Inside::of(&map, memory, Depth::Sampled, &mut |_| ControlFlow::Continue(())),
+        Ok(_) => Inside::default(),
+        Err(error) => {
+            gaps.push(Gap::new("what is in memory", reason(&error)));
+            Inside::default()
         }
+    };
+    Ok(Diagnosis::of(map, series, inside, gaps))
+}
+
+/// How a process stands after it was watched; how it stood before, when that cannot be read any more.
+fn at_the_end(target: &dyn Target, before: Snapshot, gaps: &mut Vec<Gap>) -> Result<Snapshot> {
+    let why = match target.snapshot() {
+        Ok(after) if after.process.start_ticks == before.process.start_ticks => return Ok(after),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => error.to_string(),
         _ => "the process ended".into(),
     };
     gaps.push(Gap::new("the address space at the end", format!("{why}; shown is how it stood at the start")));
-    Ok(Diagnosis::of(Map::of(before), series, gaps))
+    Ok(before)
+}
+
+/// A dump, judged by structure and content.
+fn autopsy(target: &dyn Target, interrupt: &Interrupt, mut progress: impl FnMut(Progress<'_>)) -> Result<Diagnosis> {
+    let memory = target.memory()?;
+    let map = map(target)?;
+    let inside = Inside::of(&map, memory, Depth::Counted, &mut |more| {
+        progress(Progress::Searched(more));
+        if interrupt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let gaps = if interrupt.is_set() {
+        vec![Gap::new("how often telling strings stand in memory", "interrupted while they were counted")]
+    } else {
+        Vec::new()
+    };
+    Ok(Diagnosis::of_dump(map, inside, gaps))
+}
+
+fn reason(error: &TargetError) -> String {
+    error.remedy().map_or_else(|| error.to_string(), |help| format!("{error}: {help}"))
 }
 
 fn samplers(pids: &[ProcessId]) -> Result<Vec<Sampler>> {

@@ -38,6 +38,8 @@ pub enum Progress<'a> {
     Sample(usize, &'a Sample),
     /// A round is over, at this time since the start.
     Round(Duration),
+    /// So much more of a dump has been searched.
+    Searched(Bytes),
 }
 
 /// Reading may take a twentieth of one processor, no more: the interval is stretched where it would.

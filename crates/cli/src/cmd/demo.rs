@@ -48,14 +48,17 @@ impl Demo {
     /// Ends it, and sets its own count beside what was measured.
     pub(crate) fn stop(mut self, diagnosis: &mut Diagnosis) {
         // No command can look at it again: what the page advises must not need it.
-        (diagnosis.series.ended, diagnosis.verdict.ended) = (true, true);
+        if let Some(watched) = &mut diagnosis.watched {
+            (watched.series.ended, watched.verdict.ended) = (true, true);
+        }
         drop(self.child.stdin.take());
         let mut lost = String::new();
         if let Some(mut output) = self.child.stdout.take() {
             // Without its count the diagnosis stands all the same.
             let _ = output.read_to_string(&mut lost);
         }
-        let (Ok(rate), Some(measured)) = (lost.trim().parse::<f64>(), diagnosis.verdict.rate) else { return };
+        let measured = diagnosis.watched.as_ref().and_then(|watched| watched.verdict.rate);
+        let (Ok(rate), Some(measured)) = (lost.trim().parse::<f64>(), measured) else { return };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates for people")]
         let an_hour = |rate: f64| size(Bytes(rate.max(0.0) as u64));
         eprintln!(

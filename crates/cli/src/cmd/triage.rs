@@ -3,13 +3,13 @@ use std::time::Duration;
 use residue::analysis::growth::VerdictKind;
 use residue::analysis::{Diagnosis, Severity};
 use residue::report::{html, json, terminal};
-use residue::{Options, Plan, Progress, triage};
+use residue::{Interrupt, Plan, Progress, Target, is_dump, triage};
 
 use super::demo::Demo;
 use crate::arguments::{FailOn, TriageArgs};
 use crate::exit::Exit;
 use crate::output::{Output, write_file};
-use crate::progress::Bar;
+use crate::progress::{Bar, Spinner};
 use crate::trouble::Trouble;
 
 const SPAN: Duration = Duration::from_secs(30);
@@ -24,15 +24,12 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
         None => args.target.clone().unwrap_or_default(),
     };
     let span = args.span.unwrap_or(if args.demo { DEMO_SPAN } else { SPAN });
-    let plan = Plan { span: Some(span), interval: None };
-    let options = Options { care: args.care.care() };
-    let bar = bar(&target, span).shown();
-    let mut diagnosis = triage(&target, &options, &plan, &interrupt, |progress| {
-        if let Progress::Round(elapsed) = progress {
-            bar.set(elapsed.min(span).as_millis().try_into().unwrap_or(u64::MAX));
-        }
-    })?;
-    drop(bar);
+    let opened = super::open(&target, &args.care.options())?;
+    let mut diagnosis = if is_dump(&target) {
+        autopsy(&*opened, &interrupt)?
+    } else {
+        watched(&*opened, &target, span, &interrupt)?
+    };
     if let Some(demo) = demo {
         demo.stop(&mut diagnosis);
     }
@@ -42,6 +39,21 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
         _ if interrupt.is_set() => Exit::Interrupted,
         _ => Exit::Done,
     })
+}
+
+fn watched(target: &dyn Target, word: &str, span: Duration, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> {
+    let plan = Plan { span: Some(span), interval: None };
+    let bar = bar(word, span).shown();
+    Ok(triage(target, &plan, interrupt, |progress| {
+        if let Progress::Round(elapsed) = progress {
+            bar.set(elapsed.min(span).as_millis().try_into().unwrap_or(u64::MAX));
+        }
+    })?)
+}
+
+fn autopsy(target: &dyn Target, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> {
+    let _spinner = Spinner::new("looking into the dump, Ctrl-C ends the counting");
+    Ok(triage(target, &Plan::default(), interrupt, |_| {})?)
 }
 
 fn bar(target: &str, span: Duration) -> Bar {
@@ -68,7 +80,9 @@ fn show(args: &TriageArgs, output: &mut Output, diagnosis: &Diagnosis) -> Result
 fn matches(what: FailOn, diagnosis: &Diagnosis) -> bool {
     let worst = diagnosis.findings.iter().map(|finding| finding.severity).min();
     match what {
-        FailOn::Leak => diagnosis.verdict.kind == VerdictKind::LikelyLeak,
+        FailOn::Leak => {
+            diagnosis.watched.as_ref().is_some_and(|watched| watched.verdict.kind == VerdictKind::LikelyLeak)
+        }
         FailOn::Critical => worst == Some(Severity::Critical),
         FailOn::Warning => worst.is_some_and(|worst| worst <= Severity::Warning),
     }

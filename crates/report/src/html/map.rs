@@ -9,7 +9,7 @@ use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use super::{MAP, PICTURE, Page, STYLE, TABLE, count, gaps, number, sums};
 use crate::Result;
 use crate::units::{percent, size, size_or_dash};
-use crate::words::remark;
+use crate::words::{self, remark};
 
 /// Sizes in the histogram's table; the rest is in the JSON document.
 const SIZES: usize = 50;
@@ -19,8 +19,7 @@ const SIZES: usize = 50;
 /// # Errors
 /// When its data cannot be written.
 pub fn map(map: &Map) -> Result<String> {
-    let process = &map.snapshot.process;
-    let title = format!("Address space of {} ({})", process.pid, process.name);
+    let title = format!("Address space of {}", words::target(&map.snapshot));
     let total = &map.summary.total;
     let subtitle = format!(
         "{}-bit · {} regions · {} mapped or reserved · rss {} · pss {} · uss {} · swap {}",

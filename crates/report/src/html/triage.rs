@@ -1,12 +1,12 @@
 use maud::{Markup, html};
 use residue_analysis::growth::{Class, Verdict, VerdictKind, points};
-use residue_analysis::{Diagnosis, Finding};
-use residue_model::{Bytes, Process, Sample, Series};
+use residue_analysis::{Diagnosis, Examined, Finding, Watched};
+use residue_model::{Bytes, Process, Sample, Snapshot};
 use serde::Serialize;
 
 use super::{PLOT, PLOT_STYLE, Page, STYLE, TABLE, TRIAGE, gaps, sums};
 use crate::Result;
-use crate::units::size_or_dash;
+use crate::units::{percent, size_or_dash};
 use crate::words::{self, class_label};
 
 /// The whole diagnosis as a page: verdict, plots, findings, footprint.
@@ -14,41 +14,82 @@ use crate::words::{self, class_label};
 /// # Errors
 /// When its data cannot be written.
 pub fn triage(diagnosis: &Diagnosis) -> Result<String> {
-    let process = &diagnosis.map.snapshot.process;
-    let title = format!("{} ({})", process.name, process.pid);
-    let command = process.command.as_deref().unwrap_or_default();
+    let snapshot = &diagnosis.map.snapshot;
+    let process = &snapshot.process;
+    let (title, subtitle) = match &snapshot.dump {
+        Some(dump) => (dump.file.clone(), words::dump(dump, snapshot)),
+        None => {
+            (format!("{} ({})", process.name, process.pid), process.command.clone().unwrap_or_default())
+        }
+    };
     let page = Page {
         title: &title,
-        subtitle: command,
+        subtitle: &subtitle,
         styles: &[PLOT_STYLE, STYLE],
         scripts: &[PLOT, TABLE, TRIAGE],
     };
-    page.render(&main(diagnosis), &Data::of(&diagnosis.series, &diagnosis.verdict))
+    page.render(&main(diagnosis), &diagnosis.watched.as_ref().map(Data::of))
 }
 
 fn main(diagnosis: &Diagnosis) -> Markup {
-    let process = &diagnosis.map.snapshot.process;
+    let snapshot = &diagnosis.map.snapshot;
     html! {
-        (verdict(&diagnosis.verdict, process))
-        section id="series" {
-            h2 { "Memory over time" }
-            div id="plot-series" {}
-            h2 { "Growth by class since the first sample" }
-            div id="plot-classes" {}
+        @if let Some(watched) = &diagnosis.watched {
+            (verdict(&watched.verdict, &snapshot.process))
+            section id="series" {
+                h2 { "Memory over time" }
+                div id="plot-series" {}
+                h2 { "Growth by class since the first sample" }
+                div id="plot-classes" {}
+            }
         }
         section id="findings" {
             h2 { "Findings" }
             @if diagnosis.findings.is_empty() {
-                p { "None in what was looked at: size and growth of memory, address space, limits." }
+                p { (words::no_findings(diagnosis.watched.is_some())) }
             }
-            @for found in &diagnosis.findings { (finding(found, process, diagnosis.series.ended)) }
+            @for found in &diagnosis.findings { (finding(found, snapshot, diagnosis.has_ended())) }
+        }
+        @if !diagnosis.inside.examined.is_empty() {
+            section id="inside" {
+                h2 { "What is in it" }
+                @for examined in &diagnosis.inside.examined { (inside(examined)) }
+            }
         }
         section id="footprint" {
             h2 { "Footprint" }
-            (footprint(diagnosis))
+            @if diagnosis.watched.is_some() { (footprint(diagnosis)) }
             (sums("Usage", &diagnosis.map.summary.by_usage, &diagnosis.map.summary.total))
         }
         (gaps(&diagnosis.gaps))
+    }
+}
+
+/// What memory of one kind holds: shares as bars with their intervals, strings with where they stand.
+fn inside(examined: &Examined) -> Markup {
+    let text = words::content(examined);
+    html! {
+        article class="content" {
+            h3 { (text.subject) }
+            p { (text.amount) }
+            table {
+                tbody {
+                    @for share in &examined.contents.shares {
+                        tr {
+                            td { (share.content.label()) }
+                            td.number { (percent(share.share)) }
+                            td.number { (format!("{:.0} … {:.0} %", share.low * 100.0, share.high * 100.0)) }
+                            td { meter min="0" max="1" value=(format!("{:.3}", share.share)) {} }
+                        }
+                    }
+                }
+            }
+            p { (text.shares) }
+            ul.evidence { @for line in &text.strings { li { (line) } } }
+            @for (address, preview) in &examined.contents.previews {
+                pre { (address) "  " (preview) }
+            }
+        }
     }
 }
 
@@ -79,8 +120,8 @@ fn class(kind: VerdictKind) -> &'static str {
     }
 }
 
-fn finding(finding: &Finding, process: &Process, ended: bool) -> Markup {
-    let text = words::finding(finding, process, ended);
+fn finding(finding: &Finding, snapshot: &Snapshot, ended: bool) -> Markup {
+    let text = words::finding(finding, snapshot, ended);
     html! {
         article class={ "finding " (text.severity) } {
             h3 { (text.title) }
@@ -142,7 +183,8 @@ struct Trend {
 }
 
 impl Data {
-    fn of(series: &Series, verdict: &Verdict) -> Data {
+    fn of(watched: &Watched) -> Data {
+        let Watched { series, verdict } = watched;
         let line = |label, primary, value: &dyn Fn(&Sample) -> Option<Bytes>| {
             let values =
                 series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();

@@ -1,7 +1,8 @@
 use std::io::Write;
 
-use residue_analysis::{Diagnosis, Finding, Severity};
-use residue_model::Process;
+use residue_analysis::content::{Runtime, Share, Telling};
+use residue_analysis::{Diagnosis, Examined, Finding, Occurrences, Severity, Subject};
+use residue_model::{Address, Bytes, Range, Snapshot, Usage};
 use serde::Serialize;
 
 use super::map::{MapBody, summary};
@@ -13,9 +14,11 @@ use crate::{Result, words};
 #[derive(Serialize)]
 struct TriageBody<'a> {
     findings: Vec<FindingRow>,
-    verdict: VerdictRow,
+    verdict: Option<VerdictRow>,
+    contents: Vec<ContentRow<'a>>,
+    runtimes: &'a [Runtime],
     map: MapBody<'a>,
-    samples: Samples<'a>,
+    samples: Option<Samples<'a>>,
     ended: bool,
 }
 
@@ -29,8 +32,8 @@ struct FindingRow {
 }
 
 impl FindingRow {
-    fn of(finding: &Finding, process: &Process, ended: bool) -> FindingRow {
-        let words::FindingText { title, evidence, next, .. } = words::finding(finding, process, ended);
+    fn of(finding: &Finding, snapshot: &Snapshot, ended: bool) -> FindingRow {
+        let words::FindingText { title, evidence, next, .. } = words::finding(finding, snapshot, ended);
         FindingRow { id: finding.evidence.id(), severity: finding.severity, title, evidence, next }
     }
 }
@@ -40,17 +43,75 @@ impl FindingRow {
 /// # Errors
 /// When the output cannot be written.
 pub fn triage(out: &mut impl Write, diagnosis: &Diagnosis) -> Result<()> {
-    let process = &diagnosis.map.snapshot.process;
+    let Diagnosis { map, watched, inside, findings, gaps } = diagnosis;
+    let snapshot = &map.snapshot;
+    let ended = diagnosis.has_ended();
     let body = TriageBody {
-        findings: diagnosis
-            .findings
-            .iter()
-            .map(|finding| FindingRow::of(finding, process, diagnosis.series.ended))
-            .collect(),
-        verdict: VerdictRow::of(&diagnosis.verdict, process),
-        map: summary(&diagnosis.map, 10),
-        samples: Samples::of(&diagnosis.series),
-        ended: diagnosis.series.ended,
+        findings: findings.iter().map(|finding| FindingRow::of(finding, snapshot, ended)).collect(),
+        verdict: watched.as_ref().map(|watched| VerdictRow::of(&watched.verdict, &snapshot.process)),
+        contents: inside.examined.iter().map(ContentRow::of).collect(),
+        runtimes: &inside.runtimes,
+        map: summary(map, 10),
+        samples: watched.as_ref().map(|watched| Samples::of(&watched.series)),
+        ended,
     };
-    write(out, "residue.triage/1", Target::of(&diagnosis.map.snapshot), &diagnosis.gaps, body)
+    write(out, "residue.triage/1", Target::of(snapshot), gaps, body)
+}
+
+/// What memory of one kind holds.
+#[derive(Serialize)]
+struct ContentRow<'a> {
+    usage: Usage,
+    region_size: Option<Bytes>,
+    regions: u64,
+    total: Bytes,
+    share_of_committed: f64,
+    #[serde(flatten)]
+    range: Range,
+    sampled: u64,
+    unreadable: u64,
+    median_filled: Option<f64>,
+    shares: &'a [Share],
+    strings: Vec<StringRow<'a>>,
+    previews: Vec<PreviewRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct StringRow<'a> {
+    #[serde(flatten)]
+    telling: &'a Telling,
+    counted: Option<&'a Occurrences>,
+}
+
+#[derive(Serialize)]
+struct PreviewRow<'a> {
+    address: Address,
+    preview: &'a str,
+}
+
+impl<'a> ContentRow<'a> {
+    fn of(examined: &'a Examined) -> ContentRow<'a> {
+        let contents = &examined.contents;
+        let (region_size, regions) = match examined.subject {
+            Subject::Population { size, members, .. } => (Some(size), members),
+            Subject::Usage { regions, .. } => (None, regions),
+        };
+        let counted = examined.counted.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let string = |(telling, counted)| StringRow { telling, counted };
+        let preview = |(address, preview): &'a (Address, String)| PreviewRow { address: *address, preview };
+        ContentRow {
+            usage: examined.subject.usage(),
+            region_size,
+            regions,
+            total: examined.total,
+            share_of_committed: examined.share,
+            range: examined.range,
+            sampled: contents.sampled,
+            unreadable: contents.unreadable,
+            median_filled: contents.median_filled,
+            shares: &contents.shares,
+            strings: contents.strings.iter().zip(counted).map(string).collect(),
+            previews: contents.previews.iter().map(preview).collect(),
+        }
+    }
 }

@@ -1,14 +1,14 @@
 use std::io::Write;
 
 use residue_analysis::growth::{Class, Place, Verdict, VerdictKind, points};
-use residue_analysis::{Diagnosis, Severity, Watched};
+use residue_analysis::{Diagnosis, Map, Severity, Watched};
 use residue_model::{Bytes, Process, Series, Source};
 
 use super::table::Table;
 use super::watch::span;
 use super::{Screen, gaps, overview};
 use crate::Result;
-use crate::units::{change, percent, rate, size, size_or_dash};
+use crate::units::{change, count, percent, rate, size, size_or_dash};
 use crate::words;
 
 /// Writes the whole diagnosis on one page.
@@ -16,18 +16,97 @@ use crate::words;
 /// # Errors
 /// When the output cannot be written.
 pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
-    let process = &diagnosis.map.snapshot.process;
-    let title = format!("{} ({})", process.pid, process.name);
-    writeln!(out, "{}  {}", screen.heading(&title), screen.faint(&span(&diagnosis.series)))?;
+    let Diagnosis { map, watched, .. } = diagnosis;
+    let title = screen.heading(&words::target(&map.snapshot));
+    let process = &map.snapshot.process;
+    match (watched, &map.snapshot.dump) {
+        (Some(watched), _) => writeln!(out, "{title}  {}", screen.faint(&span(&watched.series)))?,
+        (None, Some(dump)) => {
+            writeln!(out, "{title}\n{}", screen.faint(&screen.wrap(&words::dump(dump, &map.snapshot), 0)))?;
+        }
+        (None, None) => writeln!(out, "{title}")?,
+    }
     if let Some(command) = process.command.as_ref().filter(|command| **command != process.name) {
         writeln!(out, "{}", screen.faint(&screen.wrap(command, 0)))?;
     }
     writeln!(out)?;
-    verdict(out, screen, &diagnosis.verdict, process)?;
-    footprint(out, screen, diagnosis)?;
-    growth(out, screen, &diagnosis.series, &diagnosis.verdict)?;
-    findings(out, screen, diagnosis)?;
+    match watched {
+        Some(Watched { series, verdict: judged }) => {
+            verdict(out, screen, judged, process)?;
+            footprint(out, screen, diagnosis)?;
+            growth(out, screen, series, judged)?;
+            findings(out, screen, diagnosis)?;
+        }
+        // Of a dump the findings are the answer: they come first.
+        None => {
+            findings(out, screen, diagnosis)?;
+            inside(out, screen, diagnosis)?;
+            structure(out, screen, map)?;
+        }
+    }
     gaps(out, screen, &diagnosis.gaps)
+}
+
+/// What was seen in memory, with a picture of where its most telling strings stand.
+fn inside(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
+    if diagnosis.inside.examined.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", screen.heading("WHAT IS IN IT"))?;
+    for examined in &diagnosis.inside.examined {
+        let text = words::content(examined);
+        writeln!(out, "  {}", screen.wrap(&format!("{}, {}", text.subject, text.amount), 2))?;
+        writeln!(out, "    {}", screen.wrap(&text.shares, 4))?;
+        for (_, preview) in examined.contents.previews.iter().take(1) {
+            let room = screen.width.unwrap_or(120).saturating_sub(12).min(100);
+            let start: String = preview.chars().take(room).collect();
+            writeln!(out, "    begins  {}", screen.faint(&start))?;
+        }
+        for (line, counted) in text.strings.iter().zip(&examined.counted) {
+            writeln!(out, "    {}", screen.wrap(line, 6))?;
+            if let Some(counted) = counted {
+                #[allow(clippy::cast_precision_loss, reason = "heights of bars")]
+                let parts: Vec<f64> = counted.spread.iter().map(|&part| part as f64).collect();
+                writeln!(out, "      {}  low to high addresses", overview(&parts, 40))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The address space in a few lines.
+fn structure(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
+    let total = &map.summary.total;
+    let free = &map.free;
+    writeln!(out, "\n{}", screen.heading("ADDRESS SPACE"))?;
+    let line = format!(
+        "{}-bit: {} regions, {} mapped or reserved, {} of it in the dump; {} free, largest range {}",
+        map.snapshot.space.bits,
+        count(total.regions),
+        size(total.size),
+        size_or_dash(total.saved),
+        size(free.total),
+        size(free.largest)
+    );
+    writeln!(out, "  {}", screen.wrap(&line, 2))?;
+    let mut table = Table::new()
+        .term("USAGE", 0)
+        .number("REGIONS", 2)
+        .number("SIZE", 0)
+        .number("SHARE", 0)
+        .number("LARGEST", 3)
+        .number("IN DUMP", 1);
+    for row in map.summary.by_usage.iter().take(8) {
+        table.row(vec![
+            row.label.clone(),
+            row.regions.to_string(),
+            size(row.size),
+            percent(row.share_of_mapped),
+            size(row.largest),
+            size_or_dash(row.saved),
+        ]);
+    }
+    table.write(out, screen)
 }
 
 /// Writes the verdict on a process that was watched; with its name where several are.
@@ -147,13 +226,15 @@ fn size_of(bytes: f64) -> String {
 }
 
 fn findings(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
-    let Diagnosis { findings, map, series, .. } = diagnosis;
-    writeln!(out, "\n{}", screen.heading("FINDINGS"))?;
+    let Diagnosis { findings, map, watched, .. } = diagnosis;
+    // On a dump's page they stand at the top, behind an empty line already.
+    let gap = if watched.is_some() { "\n" } else { "" };
+    writeln!(out, "{gap}{}", screen.heading("FINDINGS"))?;
     if findings.is_empty() {
-        writeln!(out, "  none in what was looked at: size and growth of memory, address space, limits")?;
+        writeln!(out, "  {}", words::no_findings(watched.is_some()))?;
     }
     for finding in findings {
-        let text = words::finding(finding, &map.snapshot.process, series.ended);
+        let text = words::finding(finding, &map.snapshot, diagnosis.has_ended());
         let mark = match finding.severity {
             Severity::Critical => screen.bad("critical"),
             Severity::Warning => screen.doubtful("warning "),

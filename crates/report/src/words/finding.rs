@@ -1,8 +1,11 @@
+use residue_analysis::content::Encoding;
 use residue_analysis::finding::Evidence;
 use residue_analysis::growth::Signal;
-use residue_analysis::{Finding, Severity};
-use residue_model::{Bytes, LimitKind, Process, ProcessId};
+use residue_analysis::{Examined, Finding, Histogram, Severity};
+use residue_model::{Bytes, LimitKind, Os, Snapshot, Usage};
 
+use super::content::content;
+use super::target::{argument, quoted};
 use super::verdict::{headline, successor};
 use crate::units::{count, duration, percent, rate, size};
 
@@ -19,10 +22,10 @@ pub struct FindingText {
     pub next: String,
 }
 
-/// Puts a finding on a process into words.
-pub fn finding(finding: &Finding, process: &Process, ended: bool) -> FindingText {
-    let (title, evidence, next) = texts(&finding.evidence, process.pid);
-    let next = if ended { successor(process) } else { next };
+/// Puts a finding on a target into words; of a process that has `ended`, no command can look at it again.
+pub fn finding(finding: &Finding, snapshot: &Snapshot, ended: bool) -> FindingText {
+    let (title, evidence, next) = texts(&finding.evidence, &argument(snapshot), snapshot.machine.os);
+    let next = if ended { successor(&snapshot.process) } else { next };
     let severity = match finding.severity {
         Severity::Critical => "critical",
         Severity::Warning => "warning",
@@ -31,7 +34,16 @@ pub fn finding(finding: &Finding, process: &Process, ended: bool) -> FindingText
     FindingText { severity, title, evidence, next }
 }
 
-fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
+/// What it means that nothing was found: what was looked at.
+pub fn no_findings(watched: bool) -> &'static str {
+    if watched {
+        "none in what was looked at: size and growth of memory, address space, limits"
+    } else {
+        "none in what was looked at: regions of equal size, what dominates, address space; a dump shows no growth"
+    }
+}
+
+fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, String) {
     match evidence {
         Evidence::Growth { kind, signal, rate_per_hour, span_seconds } => (
             format!(
@@ -41,24 +53,44 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
                 rate(*rate_per_hour)
             ),
             vec![format!("measured over {}", duration(*span_seconds))],
-            format!("residue watch {pid} --for 10m"),
+            format!("residue watch {target} --for 10m"),
         ),
-        Evidence::EqualRegions { bin, usage, share } => (
-            format!("{} regions of exactly {}", count(bin.regions), size(bin.size)),
+        Evidence::EqualRegions { bin, usage, share, examined } => equal(bin, *usage, *share, examined.as_deref(), target, os),
+        Evidence::Dominant { usage, size: all, regions, share, examined } => (
+            format!("{} is {}: {} in {} regions", percent(*share), usage.label(), size(*all), count(*regions)),
+            [vec![meaning(*usage, os).to_owned()], examined.as_deref().map(inside).unwrap_or_default()].concat(),
+            match examined.as_deref().and_then(telling) {
+                Some(text) => format!("residue search {target} {text} --in usage={}", quoted(usage.key())),
+                None => format!("residue map {target} --filter usage={} --sort size", quoted(usage.key())),
+            },
+        ),
+        Evidence::Managed { runtimes } => (
+            format!(
+                "managed memory: {}",
+                runtimes.iter().map(|runtime| runtime.kind.label()).collect::<Vec<_>>().join(", ")
+            ),
             vec![
                 format!(
-                    "{:#x} bytes each, {} in all: {} of the writable private memory",
-                    bin.size.0,
-                    size(bin.total),
-                    percent(*share)
+                    "told by {}",
+                    runtimes.iter().map(|runtime| runtime.evidence.as_str()).collect::<Vec<_>>().join(", ")
                 ),
-                format!("they are {}: one kind of object, mapped one by one", usage.label()),
+                "its objects are collected, not freed: what grows is kept alive by references, and the runtime's own \
+                 tools see those"
+                    .into(),
             ],
-            format!(
-                "residue map {pid} --filter usage={},min-size={} --sort size --all",
-                usage.key(),
-                bin.size.0
-            ),
+            format!("residue map {target} --sort size"),
+        ),
+        Evidence::Ended { event } => (
+            format!("it was ended by {}", event.name),
+            vec![format!(
+                "{}{}",
+                event.thread.map(|thread| format!("thread {thread}")).unwrap_or_default(),
+                event.address.map(|address| format!(", address {address}")).unwrap_or_default()
+            )],
+            match event.address {
+                Some(address) => format!("residue read {target} {address} 256"),
+                None => format!("residue map {target}"),
+            },
         ),
         Evidence::Fragmented { free, bits } => (
             format!(
@@ -74,12 +106,12 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
                 ),
                 format!("{bits}-bit address space"),
             ],
-            format!("residue map {pid} --html map.html"),
+            format!("residue map {target} --html map.html"),
         ),
         Evidence::Exhausted { free, space } => (
             format!("the 32-bit address space runs out: {} of {} left", size(*free), size(*space)),
             vec!["mmap and malloc fail when it ends, however much RAM the machine has".into()],
-            format!("residue map {pid} --sort size"),
+            format!("residue map {target} --sort size"),
         ),
         Evidence::RegionCount { regions, limit } => (
             format!("{} regions of at most {} (vm.max_map_count)", count(*regions), count(*limit)),
@@ -87,14 +119,14 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
                 "{} used; at the limit mmap, mprotect and malloc fail with ENOMEM",
                 percent(*regions as f64 / *limit as f64)
             )],
-            format!("residue map {pid} --sort size"),
+            format!("residue map {target} --sort size"),
         ),
         Evidence::NearLimit { limit, used } => (
             format!("{} of {} used: {}", size(*used), size(limit.limit), limit_name(limit.kind)),
             vec![format!("{}, {} left", limit.source, size(limit.limit - *used))],
             match limit.kind {
                 LimitKind::Machine => "residue ps --top 20".into(),
-                _ => format!("residue watch {pid} --for 10m"),
+                _ => format!("residue watch {target} --for 10m"),
             },
         ),
         Evidence::SwappedOut { swap, private } => (
@@ -104,7 +136,7 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
                 percent(swap.share_of(*private))
             ),
             vec!["the resident set alone hides it".into()],
-            format!("residue map {pid} --sort swap"),
+            format!("residue map {target} --sort swap"),
         ),
         Evidence::SharedMemory { rss, share, regions } => (
             format!("{} of shared memory: {} of the resident set", size(*rss), percent(*share)),
@@ -112,14 +144,83 @@ fn texts(evidence: &Evidence, pid: ProcessId) -> (String, Vec<String>, String) {
                 "{} regions; it counts in every process that maps it, so compare pss",
                 count(*regions)
             )],
-            format!("residue map {pid} --filter usage=shared --sort rss"),
+            format!("residue map {target} --filter usage=shared --sort rss"),
         ),
         Evidence::DeletedFiles { regions, rss, size: mapped, names } => (
             format!("deleted files are still mapped, in {} regions", count(*regions)),
             deleted(names, *rss, *mapped),
-            format!("residue map {pid} --sort name --all"),
+            format!("residue map {target} --sort name --all"),
         ),
-        _ => (evidence.id().to_owned(), Vec::new(), format!("residue map {pid}")),
+        _ => (evidence.id().to_owned(), Vec::new(), format!("residue map {target}")),
+    }
+}
+
+fn equal(
+    bin: &Histogram,
+    usage: Usage,
+    share: f64,
+    examined: Option<&Examined>,
+    target: &str,
+    os: Os,
+) -> (String, Vec<String>, String) {
+    let mostly = examined.and_then(|examined| examined.contents.shares.first());
+    let mostly = mostly.map(|share| format!(": {} {}", percent(share.share), share.content.label()));
+    let title = format!(
+        "{} regions of exactly {} hold {}{}",
+        count(bin.regions),
+        size(bin.size),
+        size(bin.total),
+        mostly.unwrap_or_default()
+    );
+    let mut evidence = vec![
+        format!(
+            "{:#x} bytes each, {} in all: {} of the writable private memory",
+            bin.size.0,
+            size(bin.total),
+            percent(share)
+        ),
+        format!("they are {}: {}", usage.label(), meaning(usage, os)),
+    ];
+    evidence.extend(examined.map(inside).unwrap_or_default());
+    let filter = format!("size={:#x}", bin.size.0);
+    let next = match examined.and_then(telling) {
+        Some(text) => {
+            evidence.push(format!("as files: residue read {target} --all-matching {filter} -o regions/"));
+            format!("residue search {target} {text} --in {filter}")
+        }
+        None if examined.is_some() => format!("residue read {target} --all-matching {filter} -o regions/"),
+        None => format!("residue map {target} --filter {filter} --all"),
+    };
+    (title, evidence, next)
+}
+
+/// What was seen inside, a line each.
+fn inside(examined: &Examined) -> Vec<String> {
+    let text = content(examined);
+    let strings = text.strings.into_iter().map(|string| format!("telling: {string}"));
+    [format!("{}, {}", text.amount, text.subject), format!("content: {}", text.shares)].into_iter().chain(strings).collect()
+}
+
+/// The most telling string as an argument of a search.
+fn telling(examined: &Examined) -> Option<String> {
+    let telling = examined.contents.strings.first()?;
+    let encoding = if telling.encoding == Encoding::Ascii { "" } else { " --utf16" };
+    Some(format!("{}{encoding}", quoted(&telling.text)))
+}
+
+/// Who makes memory of this usage.
+fn meaning(usage: Usage, os: Os) -> &'static str {
+    match usage {
+        Usage::Unclaimed => "VirtualAlloc by the program or a library, outside of any heap that Windows knows",
+        Usage::NtHeap => "HeapAlloc, and malloc and new with it",
+        Usage::Heap | Usage::Arena => "malloc and new: small blocks",
+        Usage::Image | Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss => "programs and libraries, not data of theirs",
+        Usage::MappedFile | Usage::FileMapping => "files, or memory that can be shared",
+        Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => {
+            "mmap, by an allocator for large blocks or by the program itself"
+        }
+        _ if os == Os::Windows => "see the Windows documentation of this kind of memory",
+        _ => "one kind of memory makes up the process",
     }
 }
 

@@ -1,13 +1,15 @@
 //! What conclusions are called, in whole phrases: the terminal, JSON and HTML all say the same.
 
+mod content;
 mod finding;
 mod region;
 mod search;
 mod target;
 mod verdict;
 
-pub use finding::{FindingText, finding};
+pub use content::{ContentText, content, shares};
+pub use finding::{FindingText, finding, no_findings};
 pub use region::{protection, remark};
 pub use search::preview;
-pub use target::{dump, target};
+pub use target::{argument, dump, target};
 pub use verdict::{VerdictText, class_label, headline, verdict};

@@ -10,6 +10,23 @@ pub fn target(snapshot: &Snapshot) -> String {
     }
 }
 
+/// The word that names a target on a command line: a pid, or the path of a dump as a shell reads it.
+pub fn argument(snapshot: &Snapshot) -> String {
+    match &snapshot.dump {
+        Some(dump) => quoted(&dump.file),
+        None => snapshot.process.pid.to_string(),
+    }
+}
+
+/// A word as a POSIX shell reads it back.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
+    if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// What a dump is of: format, program, system, and what ended it.
 pub fn dump(dump: &Dump, snapshot: &Snapshot) -> String {
     let machine = &snapshot.machine;
@@ -35,4 +52,20 @@ pub fn dump(dump: &Dump, snapshot: &Snapshot) -> String {
         text += &format!("; ended by {}{address}{thread}", event.name);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_is_named_so_that_the_command_can_be_pasted() {
+        let named = |file: &str| {
+            let dump = Dump { file: file.into(), ..Dump::default() };
+            argument(&Snapshot { dump: Some(dump), ..Snapshot::default() })
+        };
+        assert_eq!(named("/tmp/core.1"), "/tmp/core.1");
+        assert_eq!(named("my dump's.dmp"), r"'my dump'\''s.dmp'");
+        assert_eq!(quoted("--in"), "'--in'");
+    }
 }
