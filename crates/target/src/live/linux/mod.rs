@@ -4,6 +4,7 @@
 //! and `brk` need (20 ms a GiB of small pages). So nothing is read that was not asked for, region lists come from `maps`
 //! where that is enough, and large processes are read in small steps: see [`Care`].
 
+mod dump;
 mod find;
 mod limits;
 mod memory;
@@ -17,6 +18,7 @@ mod snapshot;
 mod sweep;
 mod threads;
 
+pub use dump::{DumpOptions, DumpProgress, Dumped, Estimate, dump, estimate};
 pub use find::find;
 pub use limits::limits;
 pub use memory::ProcessMemory;
