@@ -145,9 +145,7 @@ fn equal_regions(map: &Map, inside: &Inside) -> Option<Finding> {
     let usage = regions.iter().find(|region| region.size() == bin.size)?.usage;
     let share = bin.total.share_of(whole);
     let severity = if share > 0.25 { Severity::Warning } else { Severity::Info };
-    let is_same = |one: &&Examined| {
-        matches!(one.subject, Subject::Population { size, usage: its, .. } if size == bin.size && its == usage)
-    };
+    let is_same = |one: &&Examined| matches!(one.subject, Subject::Population { size, usage: its, .. } if size == bin.size && its == usage);
     let examined = inside.examined.iter().find(is_same).cloned().map(Box::new);
     Some(Finding { severity, evidence: Evidence::EqualRegions { bin, usage, share, examined } })
 }
@@ -278,7 +276,10 @@ mod tests {
     }
 
     fn ids(map: &Map) -> Vec<(&'static str, Severity)> {
-        findings(map, None, &Inside::default()).iter().map(|finding| (finding.evidence.id(), finding.severity)).collect()
+        findings(map, None, &Inside::default())
+            .iter()
+            .map(|finding| (finding.evidence.id(), finding.severity))
+            .collect()
     }
 
     #[test]

@@ -133,7 +133,9 @@ fn by_population(map: &Map, memory: &dyn Memory, layout: &Layout) -> Vec<Examine
     let regions = &map.snapshot.regions;
     let all = committed(regions);
     let mut found = populations(regions);
-    found.retain(|population| population.total.share_of(all) >= LEAST_SHARE && population.readable > Bytes::ZERO);
+    found.retain(|population| {
+        population.total.share_of(all) >= LEAST_SHARE && population.readable > Bytes::ZERO
+    });
     found.truncate(SUBJECTS);
     let background = Background::of(regions, &found, memory);
     let examined = |population: &Population| Examined {
@@ -235,8 +237,12 @@ fn count(
     memory: &dyn Memory,
     tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
 ) {
-    let regions: Vec<&Region> =
-        map.snapshot.regions.iter().filter(|region| region.saved.is_none_or(|saved| saved > Bytes::ZERO)).collect();
+    let regions: Vec<&Region> = map
+        .snapshot
+        .regions
+        .iter()
+        .filter(|region| region.saved.is_none_or(|saved| saved > Bytes::ZERO))
+        .collect();
     let mut left = COUNTED;
     for one in examined {
         for telling in &one.contents.strings {

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// The bytes of memory: shown, or written to files
     Read(ReadArgs),
+    /// A core of a running process, which stands still while it is copied and then goes on
+    Dump(DumpArgs),
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
     #[command(name = "demo-leak", hide = true)]
@@ -260,6 +262,43 @@ pub(crate) struct ReadArgs {
 
     #[command(flatten)]
     pub(crate) care: CareArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue dump 1234 -o core.1234
+  residue dump nginx -o nginx.core.zst --compress
+  gdb -c core.1234 /usr/sbin/nginx;  residue triage core.1234")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub(crate) struct DumpArgs {
+    /// A pid, or the name of just one process
+    pub(crate) target: String,
+
+    /// Where to write the core; it is readable by you alone, since memory holds secrets
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Compress it with zstd once the process runs again; every command here reads it, gdb wants it unpacked
+    #[arg(long)]
+    pub(crate) compress: bool,
+
+    /// Also save text and other content of files, for a machine that does not have these files
+    #[arg(long)]
+    pub(crate) all_files: bool,
+
+    /// Also save what the program asks to leave out of dumps (MADV_DONTDUMP)
+    #[arg(long)]
+    pub(crate) excluded: bool,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// How much memory the copy may take: the more, the less the process waits for the disk [default: a quarter of what
+    /// is left]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) staging: Option<Bytes>,
 }
 
 #[derive(Args)]

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Map(map) => cmd::map::run(map, &mut output),
         Command::Search(search) => cmd::search::run(search, &mut output),
         Command::Read(read) => cmd::read::run(read, &mut output),
+        Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         Command::Triage(triage) => cmd::triage::run(triage, &mut output),
         Command::DemoLeak => cmd::demo::leak(),

@@ -45,6 +45,11 @@ impl Bar {
         self.set(done);
     }
 
+    /// What is going on now.
+    pub(crate) fn say(&self, what: &'static str) {
+        self.drawn.set_message(what);
+    }
+
     fn show(&self) {
         self.shown.set(true);
         if io::stderr().is_terminal() {

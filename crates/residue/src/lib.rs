@@ -14,6 +14,7 @@
 //! [`pipeline`] is the whole flow on one screen. Reading is `residue-target`'s, concluding `residue-analysis`'s, showing
 //! `residue-report`'s; here they meet.
 
+mod dump;
 mod error;
 mod extract;
 mod interrupt;
@@ -22,6 +23,7 @@ mod ps;
 mod sampling;
 mod search;
 
+pub use dump::dump;
 pub use error::{Error, Result};
 pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
@@ -30,7 +32,7 @@ pub use ps::{Origin, Query, Request, areas, save, table};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
-pub use residue_target::live::linux::Care;
+pub use residue_target::live::linux::{Care, DumpOptions, DumpProgress, Dumped};
 pub use residue_target::procfs::printable;
 pub use residue_target::{Error as TargetError, ErrorKind, Target, is_dump};
 pub use sampling::{Plan, Progress};

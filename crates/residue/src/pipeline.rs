@@ -111,7 +111,9 @@ pub fn triage(
     let snapshot = at_the_end(target, before, &mut gaps)?;
     let map = Map::of(snapshot);
     let inside = match target.memory() {
-        Ok(memory) if !series.ended => Inside::of(&map, memory, Depth::Sampled, &mut |_| ControlFlow::Continue(())),
+        Ok(memory) if !series.ended => {
+            Inside::of(&map, memory, Depth::Sampled, &mut |_| ControlFlow::Continue(()))
+        }
         Ok(_) => Inside::default(),
         Err(error) => {
             gaps.push(Gap::new("what is in memory", reason(&error)));
@@ -133,7 +135,11 @@ fn at_the_end(target: &dyn Target, before: Snapshot, gaps: &mut Vec<Gap>) -> Res
 }
 
 /// A dump, judged by structure and content.
-fn autopsy(target: &dyn Target, interrupt: &Interrupt, mut progress: impl FnMut(Progress<'_>)) -> Result<Diagnosis> {
+fn autopsy(
+    target: &dyn Target,
+    interrupt: &Interrupt,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<Diagnosis> {
     let memory = target.memory()?;
     let map = map(target)?;
     let inside = Inside::of(&map, memory, Depth::Counted, &mut |more| {

@@ -1,6 +1,7 @@
 //! One file a command: parse, call, print.
 
 pub(crate) mod demo;
+pub(crate) mod dump;
 pub(crate) mod map;
 pub(crate) mod ps;
 pub(crate) mod read;

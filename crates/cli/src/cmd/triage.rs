@@ -41,7 +41,12 @@ pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Troubl
     })
 }
 
-fn watched(target: &dyn Target, word: &str, span: Duration, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> {
+fn watched(
+    target: &dyn Target,
+    word: &str,
+    span: Duration,
+    interrupt: &Interrupt,
+) -> Result<Diagnosis, Trouble> {
     let plan = Plan { span: Some(span), interval: None };
     let bar = bar(word, span).shown();
     Ok(triage(target, &plan, interrupt, |progress| {

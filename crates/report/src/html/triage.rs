@@ -18,9 +18,7 @@ pub fn triage(diagnosis: &Diagnosis) -> Result<String> {
     let process = &snapshot.process;
     let (title, subtitle) = match &snapshot.dump {
         Some(dump) => (dump.file.clone(), words::dump(dump, snapshot)),
-        None => {
-            (format!("{} ({})", process.name, process.pid), process.command.clone().unwrap_or_default())
-        }
+        None => (format!("{} ({})", process.name, process.pid), process.command.clone().unwrap_or_default()),
     };
     let page = Page {
         title: &title,

@@ -2,6 +2,7 @@
 //!
 //! Every document is written straight to the output, field by field: 60 000 regions never stand in memory as text.
 
+mod dump;
 mod map;
 mod ps;
 mod read;
@@ -10,6 +11,7 @@ mod triage;
 mod verdict;
 mod watch;
 
+pub use dump::{DumpedRow, dump};
 pub use map::{diff, map, read_map};
 pub use ps::{machine, processes};
 pub use read::{Extracted, extracted, read};

@@ -2,6 +2,7 @@
 
 mod bars;
 mod diff;
+mod dump;
 mod hex;
 mod map;
 mod ps;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use bars::{bar, overview, sparkline};
 pub use diff::diff;
+pub use dump::dumped;
 pub use hex::{extracted, hex};
 pub use map::{MapView, map};
 pub use ps::{PsStyle, Sizes, bar_chart, machine, processes};

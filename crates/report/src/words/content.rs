@@ -25,10 +25,15 @@ pub fn content(examined: &Examined) -> ContentText {
         }
         Subject::Usage { usage, regions } => format!("{} ({} regions)", usage.label(), count(*regions)),
     };
-    let amount = format!("{}: {} of committed memory, {} … {}", size(*total), percent(*share), range.start, range.end);
+    let amount =
+        format!("{}: {} of committed memory, {} … {}", size(*total), percent(*share), range.start, range.end);
     let counted = counted.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let strings = contents.strings.iter().zip(counted).map(|(telling, counted)| {
-        let seen = format!("in {} of those looked into, {} elsewhere", percent(telling.share), percent(telling.background));
+        let seen = format!(
+            "in {} of those looked into, {} elsewhere",
+            percent(telling.share),
+            percent(telling.background)
+        );
         match counted {
             Some(counted) => format!("`{}`  {}; {seen}", telling.text, occurrences(counted)),
             None => format!("`{}`  {seen}", telling.text),
@@ -53,13 +58,10 @@ pub fn shares(contents: &Contents) -> String {
         return "nothing of it can be read".into();
     };
     let mut parts = vec![interval(first)];
-    parts.extend(rest.iter().take(4).map(|share| format!("{} {}", percent(share.share), share.content.label())));
-    format!(
-        "{}; {} of {} looked into",
-        parts.join(", "),
-        count(contents.sampled),
-        count(contents.members)
-    )
+    parts.extend(
+        rest.iter().take(4).map(|share| format!("{} {}", percent(share.share), share.content.label())),
+    );
+    format!("{}; {} of {} looked into", parts.join(", "), count(contents.sampled), count(contents.members))
 }
 
 fn interval(share: &Share) -> String {

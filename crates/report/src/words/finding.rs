@@ -198,7 +198,10 @@ fn equal(
 fn inside(examined: &Examined) -> Vec<String> {
     let text = content(examined);
     let strings = text.strings.into_iter().map(|string| format!("telling: {string}"));
-    [format!("{}, {}", text.amount, text.subject), format!("content: {}", text.shares)].into_iter().chain(strings).collect()
+    [format!("{}, {}", text.amount, text.subject), format!("content: {}", text.shares)]
+        .into_iter()
+        .chain(strings)
+        .collect()
 }
 
 /// The most telling string as an argument of a search.
@@ -211,10 +214,14 @@ fn telling(examined: &Examined) -> Option<String> {
 /// Who makes memory of this usage.
 fn meaning(usage: Usage, os: Os) -> &'static str {
     match usage {
-        Usage::Unclaimed => "VirtualAlloc by the program or a library, outside of any heap that Windows knows",
+        Usage::Unclaimed => {
+            "VirtualAlloc by the program or a library, outside of any heap that Windows knows"
+        }
         Usage::NtHeap => "HeapAlloc, and malloc and new with it",
         Usage::Heap | Usage::Arena => "malloc and new: small blocks",
-        Usage::Image | Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss => "programs and libraries, not data of theirs",
+        Usage::Image | Usage::Text | Usage::Rodata | Usage::Data | Usage::Bss => {
+            "programs and libraries, not data of theirs"
+        }
         Usage::MappedFile | Usage::FileMapping => "files, or memory that can be shared",
         Usage::AnonymousTiny | Usage::AnonymousSmall | Usage::AnonymousMedium | Usage::AnonymousLarge => {
             "mmap, by an allocator for large blocks or by the program itself"

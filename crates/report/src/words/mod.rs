@@ -11,5 +11,6 @@ pub use content::{ContentText, content, shares};
 pub use finding::{FindingText, finding, no_findings};
 pub use region::{protection, remark};
 pub use search::preview;
+pub(crate) use target::quoted;
 pub use target::{argument, dump, target};
 pub use verdict::{VerdictText, class_label, headline, verdict};
