@@ -45,7 +45,7 @@ pub enum Evidence {
     /// A runtime manages memory of its own.
     Managed { runtimes: Vec<Runtime> },
     /// What ended the process that left a dump.
-    Ended { event: Event },
+    Ended { event: Event, is_readable: bool },
     /// Much address space is free, none of it in one piece.
     Fragmented { free: FreeSpace, bits: u8 },
     /// Address space runs out: a 32-bit process near its end.
@@ -176,8 +176,11 @@ fn managed(inside: &Inside) -> Option<Finding> {
 fn ended(map: &Map) -> Option<Finding> {
     let event = map.snapshot.dump.as_ref()?.event.clone()?;
     // A debugger stops a process to dump it; that ended nothing.
+    let holds = |address| map.snapshot.regions.iter().any(|region| region.range.contains(address));
+    let is_readable = event.address.is_some_and(holds);
     let is_stop = matches!(event.name.as_str(), "SIGSTOP" | "SIGTRAP");
-    (!is_stop).then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event } })
+    (!is_stop)
+        .then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event, is_readable } })
 }
 
 fn fragmented(map: &Map) -> Option<Finding> {

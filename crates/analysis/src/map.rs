@@ -1,6 +1,6 @@
 use residue_model::{Memory, NoMemory, Region, Snapshot};
 
-use crate::{Allocation, FreeSpace, Histogram, Look, Reclaimable, Summary, classify};
+use crate::{Allocation, FreeSpace, Histogram, Look, Reclaimable, RegionFilter, Summary, classify};
 
 /// One address space, understood.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,21 @@ impl Map {
         let start = |region: &Region| region.range.start;
         let index = self.snapshot.regions.binary_search_by_key(&start(region), start).ok()?;
         self.looks.get(index)
+    }
+
+    /// The allocations with any region that a filter accepts.
+    pub fn allocations_of(&self, filter: &RegionFilter) -> Vec<&Allocation> {
+        let mut regions = self.snapshot.regions.as_slice();
+        let mut chosen = Vec::new();
+        for allocation in &self.allocations {
+            let (its, rest) =
+                regions.split_at(usize::try_from(allocation.blocks).unwrap_or(0).min(regions.len()));
+            regions = rest;
+            if its.iter().any(|region| filter.accepts(region)) {
+                chosen.push(allocation);
+            }
+        }
+        chosen
     }
 
     fn seen(mut snapshot: Snapshot, memory: &dyn Memory) -> Map {

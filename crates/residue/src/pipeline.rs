@@ -70,7 +70,7 @@ pub fn diff(earlier: &[DiffRegion], map: &Map) -> Diff {
 /// Watches processes and judges each.
 ///
 /// # Errors
-/// When a target cannot be found, or `/proc` not be read any more.
+/// When a target cannot be found or is a dump, or `/proc` not be read any more.
 pub fn watch(
     targets: &[String],
     plan: &Plan,
@@ -78,8 +78,7 @@ pub fn watch(
     progress: impl FnMut(Progress<'_>),
 ) -> Result<(Vec<Watched>, Vec<Gap>)> {
     let proc_dir = ProcDir::open()?;
-    let pids =
-        targets.iter().map(|target| find(&proc_dir, target)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let pids = targets.iter().map(|target| alive(&proc_dir, target)).collect::<Result<Vec<_>>>()?;
     let samplers = samplers(&pids)?;
     let (series, mut gaps) = sample(samplers, plan, interrupt, progress)?;
     // At the end: what is left until a limit is counted from the last sample.
@@ -87,6 +86,15 @@ pub fn watch(
     let bounds: Vec<Limits> = pids.iter().map(|&pid| limits(&proc_dir, pid, &system, &mut gaps)).collect();
     let judged = |(series, limits)| Watched { verdict: judge(&series, &limits), series };
     Ok((series.into_iter().zip(bounds).map(judged).collect(), gaps))
+}
+
+/// A process that can be looked at again and again.
+fn alive(proc_dir: &ProcDir, word: &str) -> Result<ProcessId> {
+    if is_dump(word) {
+        let error = TargetError::new(ErrorKind::Unsupported, format!("{word} is a dump: it shows one moment"));
+        return Err(error.help(format!("watch a running process; for a dump: residue triage {word}")).into());
+    }
+    Ok(find(proc_dir, word)?)
 }
 
 /// The whole diagnosis of a target: a process is watched, mapped and judged; a dump is judged by what is in it.

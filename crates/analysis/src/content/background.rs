@@ -68,8 +68,8 @@ fn over_bytes(regions: &[Region], others: &[usize]) -> Vec<(usize, Address)> {
         let mut at = before.div_ceil(step).saturating_mul(step);
         while at < end {
             // Pieces begin at pages, as everything that a program keeps in large pieces does.
-            places.push((index, Address(range.start.0 + (at - before & !0xfff))));
-            at += step;
+            places.push((index, Address(range.start.0 + ((at - before) & !0xfff))));
+            at = at.saturating_add(step);
         }
         before = end;
     }

@@ -1,17 +1,17 @@
-/// Whether these bytes are instructions of x86, x86-64, ARM or AArch64, by how often their most common ones stand there.
+/// Whether these bytes are instructions of x86, x86-64, ARM, narrow or wide, by how often their most common ones stand there.
 pub(super) fn is_code(bytes: &[u8]) -> bool {
     let look = &bytes[..bytes.len().min(LOOK)];
-    look.len() >= LEAST && (is_x86(look) || is_aarch64(look) || is_arm(look))
+    look.len() >= LEAST && (is_x86(look) || is_aarch64(look) || is_arm(look) || is_thumb(look))
 }
 
-const LOOK: usize = 16 << 10;
+const LOOK: usize = 8 << 10;
 /// Fewer bytes than these tell nothing.
 const LEAST: usize = 64;
 
 /// Pairs that compilers emit most, with near calls and short jumps: a tenth of all code, a hundredth of anything else.
 fn is_x86(bytes: &[u8]) -> bool {
     let (mut common, mut kinds) = (0, 0_u32);
-    for window in bytes.windows(5) {
+    for window in bytes.windows(5).filter(|window| BEGINS[usize::from(window[0])]) {
         if let Some(kind) = instruction([window[0], window[1], window[2], window[3], window[4]]) {
             common += 1;
             kinds |= 1 << kind;
@@ -20,6 +20,20 @@ fn is_x86(bytes: &[u8]) -> bool {
     // One pair over and over is a pattern, not a program.
     common * 100 >= bytes.len() * 7 && kinds.count_ones() >= 4
 }
+
+/// First bytes of the instructions below: most places are passed by with one look.
+const BEGINS: [bool; 256] = {
+    let first = [
+        0x48, 0x4c, 0x49, 0x4d, 0xe8, 0xe9, 0x0f, 0x55, 0x8b, 0x89, 0x8d, 0xff, 0x83, 0x85, 0x84, 0x74, 0x75,
+        0x31, 0x33, 0x5b, 0x5d, 0x5e, 0x5f, 0xc9, 0xc3, 0xf3,
+    ];
+    let (mut begins, mut at) = ([false; 256], 0);
+    while at < first.len() {
+        begins[first[at]] = true;
+        at += 1;
+    }
+    begins
+};
 
 /// The kind of a common instruction that begins here.
 fn instruction(bytes: [u8; 5]) -> Option<u8> {
@@ -64,9 +78,9 @@ fn is_aarch64(bytes: &[u8]) -> bool {
             kinds[usize::from(upper)] = true;
         }
     }
-    // Calls, loads and stores of 64 bits are in every function.
-    let typical =
-        bytes.chunks_exact(4).filter(|word| matches!(word[3], 0xf9 | 0xa9 | 0x94 | 0x97 | 0xd6)).count();
+    // Calls, moves, loads and stores are in every function.
+    let is_typical = |word: &&[u8]| matches!(word[3], 0xf9 | 0xa9 | 0x94 | 0x97 | 0xd6 | 0xaa | 0xb9 | 0x91);
+    let typical = bytes.chunks_exact(4).filter(is_typical).count();
     let kinds = kinds.into_iter().filter(|seen| *seen).count();
     words >= LEAST / 4 && common * 100 >= words * 88 && typical * 10 >= words && kinds >= 6
 }
@@ -85,6 +99,64 @@ fn is_arm(bytes: &[u8]) -> bool {
     let words = bytes.chunks_exact(4);
     let all = words.len();
     let always = words.clone().filter(|word| word[3] >> 4 == 0xe).count();
-    let typical = words.filter(|word| matches!(word[3], 0xe5 | 0xe1 | 0xe3 | 0xeb | 0xe2)).count();
-    always * 100 >= all * 70 && typical * 2 >= all
+    // Loads and stores, moves, constants.
+    let are_there =
+        [0xe5, 0xe1, 0xe3].map(|upper| words.clone().filter(|word| word[3] == upper).count() * 40 >= all);
+    always * 100 >= all * 55 && are_there == [true; 3]
+}
+
+/// Of Thumb, two bytes an instruction, half of the upper bytes are among a fifth of all values; calls and the pushes and
+/// pops of functions' frames are there, too.
+fn is_thumb(bytes: &[u8]) -> bool {
+    let halves = bytes.len() / 2;
+    let common = bytes.chunks_exact(2).filter(|half| is_thumb_instruction(half[1])).count();
+    let frames = bytes
+        .chunks_exact(2)
+        .zip(bytes[2..].chunks_exact(2))
+        .filter(|(half, next)| is_frame(half, next))
+        .count();
+    common * 100 >= halves * 45 && frames * 60 >= halves
+}
+
+/// push and pop with lr and pc, bx lr, bl
+fn is_frame(half: &[u8], next: &[u8]) -> bool {
+    let is_call = half[1] & 0xf8 == 0xf0 && next[1] & 0xd0 == 0xd0;
+    is_call || matches!(half, [_, 0xb5 | 0xbd] | [0x70, 0x47] | [0x2d, 0xe9] | [0xbd, 0xe8])
+}
+
+fn is_thumb_instruction(upper: u8) -> bool {
+    matches!(
+        upper,
+        0x18 | 0x1a | 0x1c | 0x20..=0x23 | 0x28..=0x2b | 0x30 | 0x33 | 0x3b | 0x42 | 0x44..=0x47 | 0x49..=0x4b | 0x58 | 0x60
+            | 0x61 | 0x68 | 0x69 | 0x93 | 0x98..=0x9b | 0xb0 | 0xb1 | 0xb5 | 0xb9 | 0xbd | 0xbf | 0xd0 | 0xd1 | 0xe0 | 0xe7
+            | 0xe8 | 0xe9 | 0xeb | 0xf0..=0xf2 | 0xf4 | 0xf5 | 0xf7 | 0xf8
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::labelled::compiled::{AARCH64, ARM, THUMB, X86, X86_64, bytes};
+    use crate::content::tally::tests::noise;
+
+    #[test]
+    fn what_compilers_make_is_code_on_every_machine() {
+        for (name, digits) in
+            [("x86-64", X86_64), ("x86", X86), ("aarch64", AARCH64), ("arm", ARM), ("thumb", THUMB)]
+        {
+            let code = bytes(digits);
+            assert!(is_code(&code), "{name}");
+            assert!(is_code(&code[..256]), "{name}, half of it");
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_code() {
+        assert!((1..300).all(|seed| !is_code(&noise(1024, seed))));
+        let pairs = [0x48, 0x8b].repeat(500);
+        assert!(!is_code(&pairs), "one pair over and over");
+        let table: Vec<u8> =
+            (0..1000_u32).flat_map(|index| (0xe000_0000 + index * 0x9e37).to_le_bytes()).collect();
+        assert!(!is_code(&table), "a table of distances");
+    }
 }

@@ -32,7 +32,9 @@ impl Texts {
         if run.is_ascii() {
             push(run);
         } else {
-            run.utf8_chunks().for_each(|chunk| push(chunk.valid().as_bytes()));
+            for chunk in run.utf8_chunks() {
+                push(chunk.valid().as_bytes());
+            }
         }
     }
 
@@ -76,8 +78,8 @@ mod tests {
     #[test]
     fn runs_of_both_encodings_are_found_among_bytes() {
         let wide: Vec<u8> = "Forecast".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let bytes =
-            [b"\x01\x02station\0short\0", &wide[..], b"\x07\x05\x01two words\nline two", b"\xff"].concat();
+        let bytes = [b"\x01\x02station\0short\0\x01", &wide[..], b"\x07\x05\x01two words\nline two", b"\xff"]
+            .concat();
         assert_eq!(of(&bytes), ("station|two words|line two|".into(), "Forecast|".into()));
         assert_eq!(of(&[&[0x41, 3][..], &wide].concat()).1, "Forecast|");
         assert_eq!(of("täglich \u{fffd}".as_bytes()).0, "täglich \u{fffd}|");

@@ -26,7 +26,7 @@ impl Shape {
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
         let mut shape = Shape { opens: matches!(first, Some(b'[' | b'{')), ..Shape::default() };
         let mut at = 0;
-        while at < text.len() {
+        while at < text.len() && !shape.is_hopeless() {
             let rest = &text[at..];
             if inside {
                 let Some(end) = string_end(rest) else { break };
@@ -51,9 +51,10 @@ impl Shape {
         match byte {
             b'{' | b'}' | b'[' | b']' => self.brackets += 1,
             b',' | b':' => self.separators += 1,
-            b'"' | 0 => {}
             // Digits, blanks, and the letters of true, false and null.
-            b'0'..=b'9'
+            b'"'
+            | 0
+            | b'0'..=b'9'
             | b'.'
             | b'-'
             | b'+'
@@ -74,6 +75,11 @@ impl Shape {
             }
         }
         self.fitting += 1;
+    }
+
+    /// Most text is told from JSON by its first line.
+    fn is_hopeless(&self) -> bool {
+        self.foreign > 16 && self.foreign * 20 > self.fitting
     }
 
     fn is_json(&self) -> bool {

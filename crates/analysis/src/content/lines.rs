@@ -1,28 +1,68 @@
-use memchr::memmem;
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::Content;
 
-/// Enough lines to tell what they have in common.
-const LOOK: usize = 300;
+/// The first lines of a text that are not blank.
+pub(super) struct Lines<'a> {
+    lines: [&'a [u8]; LOOK],
+    count: usize,
+}
 
-/// Lines that are not blank. The last may be cut, so it counts only when there are no others to tell.
-fn lines(text: &[u8]) -> Vec<&[u8]> {
-    let filled = text.split(|&byte| byte == b'\n' || byte == 0).map(|line| line.trim_ascii_end());
-    let mut lines: Vec<&[u8]> = filled.filter(|line| !line.is_empty()).take(LOOK).collect();
-    if lines.len() > 8 {
-        lines.pop();
+/// Enough lines to tell what they have in common.
+const LOOK: usize = 100;
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Lines<'a> {
+        let filled = text.split(|&byte| byte == b'\n' || byte == 0).map(<[u8]>::trim_ascii_end);
+        let mut lines = Lines { lines: [&[]; LOOK], count: 0 };
+        for (place, line) in lines.lines.iter_mut().zip(filled.filter(|line| !line.is_empty())) {
+            *place = line;
+            lines.count += 1;
+        }
+        // The last may be cut; where there are few, it has to do.
+        lines.count -= usize::from(lines.count > 8);
+        lines
     }
-    lines
+
+    fn all(&self) -> &[&'a [u8]] {
+        &self.lines[..self.count]
+    }
+
+    /// Tables and logs.
+    pub(super) fn kind(&self) -> Option<Content> {
+        if self.is_table(2) {
+            return Some(Content::Csv);
+        }
+        self.is_log().then_some(Content::Log)
+    }
+
+    /// Whether all lines have the same number of one separator, at least `least`, and are more separators than prose.
+    pub(super) fn is_table(&self, least: usize) -> bool {
+        self.count >= 3 && b",;\t|".iter().any(|&separator| is_parted(self.all(), separator, least))
+    }
+
+    /// Whether enough lines begin with a time or a level; others are what their entries say over several lines.
+    fn is_log(&self) -> bool {
+        let stamped = self.all().iter().filter(|line| is_stamped(line)).count();
+        self.count >= 2 && stamped >= 2 && stamped * 100 >= self.count * 40
+    }
+
+    /// Whether most lines are base64 at full width.
+    fn are_base64(&self) -> bool {
+        let is_base64 = |line: &&&[u8]| {
+            matches!(line.len(), 64 | 76)
+                && line.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+        };
+        self.all().iter().filter(is_base64).count() * 2 > self.count
+    }
 }
 
 /// Keys and certificates.
-pub(super) fn armour(text: &[u8]) -> Option<Content> {
-    let head = &text[..text.len().min(256)];
-    let begin = memmem::find(head, b"-----BEGIN ")?;
+pub(super) fn armour(text: &[u8], lines: &Lines<'_>) -> Option<Content> {
+    let begin = memmem::find(text, b"-----BEGIN ")?;
     let is_start = text[..begin].iter().all(u8::is_ascii_whitespace);
-    // A name may stand before a certificate, but source that mentions the mark has it in quotes.
-    let is_line = begin > 0 && head[begin - 1] == b'\n';
-    (is_start || is_line).then_some(Content::Pem)
+    // A name may stand before a certificate, but source that mentions the mark has no base64 behind it.
+    (is_start || lines.are_base64()).then_some(Content::Pem)
 }
 
 /// The length of an HTTP message's header, when one stands here.
@@ -39,34 +79,31 @@ pub(super) fn http_header(text: &[u8]) -> Option<usize> {
     (is_field && (is_response || is_request && first[0].is_ascii_uppercase())).then_some(end)
 }
 
-/// Tables and logs.
-pub(super) fn kind(text: &[u8]) -> Option<Content> {
-    if is_table(text, 2) {
-        return Some(Content::Csv);
-    }
-    is_log(text).then_some(Content::Log)
-}
-
-/// Whether all lines have the same number of one separator, at least `least`, and are more separators than prose.
-pub(super) fn is_table(text: &[u8], least: usize) -> bool {
-    let lines = lines(text);
-    lines.len() >= 3 && b",;\t|".iter().any(|&separator| is_parted(&lines, separator, least))
-}
-
 fn is_parted(lines: &[&[u8]], separator: u8, least: usize) -> bool {
-    let count = |line: &[u8]| fields(line, separator);
-    let usual = count(lines[lines.len() / 2]);
-    let alike = lines.iter().filter(|line| count(line) == usual).count();
-    let blanks: usize = lines.iter().map(|line| line.iter().filter(|&&byte| byte == b' ').count()).sum();
+    let usual = separators(lines[lines.len() / 2], separator);
+    if usual < least || !are_alike(lines, separator, usual) {
+        return false;
+    }
+    let blanks: usize = lines.iter().map(|line| words_apart(line, separator)).sum();
     // One comma a line is a table only if nothing else stands there that a sentence would have.
     let allowed = if usual == 1 { lines.len() / 4 } else { usual * lines.len() * 2 };
-    let ends = lines.iter().filter(|line| line.last().is_some_and(|last| b";{}(,".contains(last))).count();
-    let ends_like_code = separator != b';' && separator != b',' && ends * 2 > lines.len();
-    usual >= least && alike * 10 >= lines.len() * 9 && blanks <= allowed && !ends_like_code
+    let ends_open =
+        lines.iter().filter(|line| line.last().is_some_and(|last| b";{}(,".contains(last))).count();
+    let is_code = separator != b';' && separator != b',' && ends_open * 2 > lines.len();
+    blanks <= allowed && !is_code
+}
+
+/// Whether nine of ten lines have so many separators; most text is told from a table by its first lines.
+fn are_alike(lines: &[&[u8]], separator: u8, usual: usize) -> bool {
+    let others = lines.iter().filter(|line| separators(line, separator) != usual);
+    others.take(lines.len() / 10 + 1).count() <= lines.len() / 10
 }
 
 /// Separators outside of quotes.
-fn fields(line: &[u8], separator: u8) -> usize {
+fn separators(line: &[u8], separator: u8) -> usize {
+    if memchr(b'"', line).is_none() {
+        return memchr_iter(separator, line).count();
+    }
     let mut quoted = false;
     let is_separator = |byte: &&u8| {
         quoted ^= **byte == b'"';
@@ -75,11 +112,9 @@ fn fields(line: &[u8], separator: u8) -> usize {
     line.iter().filter(is_separator).count()
 }
 
-/// Whether enough lines begin with a time or a level; others are what their entries say over several lines.
-fn is_log(text: &[u8]) -> bool {
-    let lines = lines(text);
-    let stamped = lines.iter().filter(|line| is_stamped(line)).count();
-    lines.len() >= 2 && stamped >= 2 && stamped * 100 >= lines.len() * 40
+/// Blanks that part words, and do not only stand behind a separator.
+fn words_apart(line: &[u8], separator: u8) -> usize {
+    line.windows(2).filter(|pair| pair[1] == b' ' && pair[0] != separator && pair[0] != b' ').count()
 }
 
 /// How far into a line its time or level may stand: an address of a web server's client stands before it.
@@ -146,6 +181,14 @@ fn has_level(head: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn kind(text: &str) -> Option<Content> {
+        Lines::of(text.as_bytes()).kind()
+    }
+
+    fn armoured(text: &str) -> Option<Content> {
+        armour(text.as_bytes(), &Lines::of(text.as_bytes()))
+    }
+
     #[test]
     fn logs_of_many_programs_are_logs() {
         for text in [
@@ -156,7 +199,7 @@ mod tests {
             "[error] cannot open\n[warn] will retry\n[info] open\n",
             "ERROR: x failed\n  at a.b(C.java:3)\nINFO: y\nDEBUG: z\n",
         ] {
-            assert_eq!(kind(text.as_bytes()), Some(Content::Log), "{text}");
+            assert_eq!(kind(text), Some(Content::Log), "{text}");
         }
     }
 
@@ -167,23 +210,23 @@ mod tests {
             "a\tb\tc\n1\t2\t3\n4\t5\t6\n",
             "2024-05-01 12:00:00;1.5;2.5\n2024-05-01 12:10:00;1.6;2.6\n2024-05-01 12:20:00;1.7;2.7\n",
         ] {
-            assert_eq!(kind(text.as_bytes()), Some(Content::Csv), "{text}");
+            assert_eq!(kind(text), Some(Content::Csv), "{text}");
         }
-        assert!(is_table(b"a,1\nb,2\nc,3\n", 1));
-        assert!(!is_table(b"Rain, then sun.\nWind, but not much.\nCold, as always here.\n", 1));
+        assert!(Lines::of(b"a,1\nb,2\nc,3\n").is_table(1));
+        assert!(!Lines::of(b"Rain, then sun.\nWind, but not much.\nCold, as always here.\n").is_table(1));
     }
 
     #[test]
     fn prose_is_neither() {
         let text =
             "It rained at noon.\nAn error was found, and it was reported.\nThe wind, the rain, the sun.\n";
-        assert_eq!(kind(text.as_bytes()), None);
+        assert_eq!(kind(text), None);
     }
 
     #[test]
     fn keys_and_messages_begin_with_their_mark() {
-        assert_eq!(armour(b"-----BEGIN CERTIFICATE-----\nMIIB"), Some(Content::Pem));
-        assert_eq!(armour(b"if text.startswith(\"-----BEGIN RSA\"):\n"), None);
+        assert_eq!(armoured("-----BEGIN CERTIFICATE-----\nMIIB"), Some(Content::Pem));
+        assert_eq!(armoured("if text.startswith(\"-----BEGIN RSA\"):\n"), None);
         assert!(http_header(b"GET /index HTTP/1.1\r\nHost: example.com\r\n\r\n").is_some());
         assert_eq!(http_header(b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\nrest"), Some(38));
         assert_eq!(http_header(b"HTTP/1.1 is a protocol.\nIt has headers\n"), None);

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_program_is_known_by_its_second_signature() {
-        let mut bytes = vec![0; 0x80];
+        let mut bytes = [0; 0x80];
         bytes[..2].copy_from_slice(b"MZ");
         bytes[0x3c] = 0x80;
         assert_eq!(of(&[&bytes[..], b"PE\0\0"].concat()), Content::Executable);

@@ -71,7 +71,9 @@ impl Tags {
     fn is_html(&self, len: usize) -> bool {
         let is_dense = self.closing >= 1 && self.html >= 3 && self.html * DENSITY >= len;
         let is_most = self.html * 2 > self.all();
-        is_most && (is_dense || self.page)
+        // A feed names its parts as pages do, and carries pieces of them.
+        let is_feed = self.declared && !self.page;
+        is_most && !is_feed && (is_dense || self.page)
     }
 
     fn is_xml(&self, len: usize) -> bool {

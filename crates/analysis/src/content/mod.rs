@@ -16,17 +16,23 @@
 //! ```
 
 mod background;
+mod candidates;
 mod class;
 mod code;
 mod examine;
 mod extract;
+mod generic;
 mod grams;
 mod interval;
 mod json;
+mod keywords;
+#[cfg(test)]
+mod labelled;
 mod layout;
 mod lines;
 mod magic;
 mod markup;
+mod member;
 mod population;
 mod preview;
 mod region;

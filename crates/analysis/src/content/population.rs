@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use residue_model::{Backing, Bytes, Pages, Protection, Region, State, Usage};
@@ -45,7 +46,7 @@ pub fn populations(regions: &[Region]) -> Vec<Population> {
     let is_large = |group: &Population| group.members >= FEW && group.total.share_of(all) >= 0.1;
     let mut large: Vec<_> = groups.filter(|group| group.members >= MANY || is_large(group)).collect();
     // Equal totals stay in the order of their keys.
-    large.sort_by(|a, b| b.total.cmp(&a.total));
+    large.sort_by_key(|group| Reverse(group.total));
     large.truncate(MOST);
     large
 }

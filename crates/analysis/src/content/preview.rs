@@ -38,23 +38,35 @@ fn shown(character: char) -> char {
 
 /// Whether a character stands for itself on a screen: no control, no format, no direction, nothing private.
 pub(super) fn is_plain(character: char) -> bool {
-    match character {
-        ' '..='~' => true,
-        '\u{0}'..='\u{9f}'
-        | '\u{ad}'
-        | '\u{600}'..='\u{605}'
-        | '\u{61c}'
-        | '\u{6dd}'
-        | '\u{70f}'
-        | '\u{180e}' => false,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' => false,
-        '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' => false,
-        // Hieroglyph, shorthand and music controls, tags, and the private planes.
-        '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => false,
-        '\u{110bd}' | '\u{110cd}' | '\u{e0000}'.. => false,
-        _ => true,
-    }
+    let is_written = character == ' ' || !character.is_control() && !character.is_whitespace();
+    let is_hidden = HIDDEN.iter().any(|&(first, last)| (first..=last).contains(&character));
+    is_written && (character.is_ascii() || !is_hidden)
 }
+
+/// Ranges of characters that no one sees, or that change how others are seen.
+///
+/// Source: Unicode, general categories Cf and Co, and the variation selectors; with some rare symbols between them.
+const HIDDEN: [(char, char); 19] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202f}'),
+    ('\u{205f}', '\u{206f}'),
+    ('\u{e000}', '\u{f8ff}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff0}', '\u{ffff}'),
+    ('\u{110bd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1345f}'),
+    ('\u{1bca0}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{10ffff}'),
+];
 
 #[cfg(test)]
 mod tests {

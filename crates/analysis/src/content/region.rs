@@ -15,7 +15,7 @@ pub fn of_region(
 ) -> Option<Content> {
     let mut seen = None;
     for third in 0..3 {
-        let at = Address(region.range.start.0 + (region.size().0 / 3 * third & !(LOOK - 1)));
+        let at = Address(region.range.start.0 + ((region.size().0 / 3 * third) & !(LOOK - 1)));
         let part = Range { start: at, end: Address(at.0.saturating_add(LOOK)) }.overlap(region.range)?;
         match look(memory, part, window, |bytes| Content::of(bytes, layout)) {
             Some(Content::Zero) => seen = Some(Content::Zero),

@@ -1,4 +1,4 @@
-use residue_model::{Address, Bytes, Region, Snapshot};
+use residue_model::{Address, Bytes, Module, Region, Snapshot};
 use serde::Serialize;
 
 /// A runtime that manages memory by itself: what native tools say of its heap is not the whole story.
@@ -60,7 +60,7 @@ pub fn runtimes(snapshot: &Snapshot) -> Vec<Runtime> {
             found.push(Runtime { kind, evidence: evidence.into() });
         }
     };
-    let modules = snapshot.modules.iter().filter(|module| !module.unloaded).map(|module| module.file_name());
+    let modules = snapshot.modules.iter().filter(|module| !module.unloaded).map(Module::file_name);
     for name in modules.chain(mapped_files(&snapshot.regions)) {
         if let Some(kind) = of_file(name) {
             add(kind, name);
@@ -119,9 +119,9 @@ fn of_library(name: &str) -> Option<RuntimeKind> {
         (
             _,
             "mono" | "libmono" | "libmonosgen" | "libmonoboehm" | "mono-2.0-bdwgc" | "mono-2.0-sgen"
-            | "mono-2.0-boehm",
+            | "mono-2.0-boehm" | "libmonobdwgc",
         ) => RuntimeKind::Mono,
-        ("libmonobdwgc-2.0" | "libcoreclr-mono", _) => RuntimeKind::Mono,
+
         (_, "lua" | "liblua" | "libluajit") => RuntimeKind::Lua,
         _ => return None,
     })
@@ -149,7 +149,7 @@ fn go_arena(regions: &[Region]) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use residue_model::{Module, Protection, Range};
+    use residue_model::{Protection, Range};
 
     use super::*;
 

@@ -1,11 +1,7 @@
-use std::collections::HashMap;
-
-use memchr::memmem::Finder;
 use serde::Serialize;
 
-use super::extract::{Texts, occurrences};
-use super::grams::{Grams, WIDTH};
-use super::units::{specific, units};
+use super::candidates::{Candidate, candidates, sort};
+use super::extract::Texts;
 
 /// A string that many members of a population have and the rest of the process has not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,9 +31,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    const BOTH: [Encoding; 2] = [Encoding::Ascii, Encoding::Utf16];
+    pub(super) const BOTH: [Encoding; 2] = [Encoding::Ascii, Encoding::Utf16];
 
-    fn of(self, texts: &Texts) -> &[u8] {
+    pub(super) fn of(self, texts: &Texts) -> &[u8] {
         match self {
             Encoding::Ascii => &texts.narrow,
             Encoding::Utf16 => &texts.wide,
@@ -45,7 +41,7 @@ impl Encoding {
     }
 
     /// The same characters in two encodings are two strings.
-    fn salt(self) -> u64 {
+    pub(super) fn salt(self) -> u64 {
         match self {
             Encoding::Ascii => 0,
             Encoding::Utf16 => 0x5555_aaaa_5555_aaaa,
@@ -57,13 +53,8 @@ impl Encoding {
 const MOST: usize = 5;
 /// A string is repeated when this part of the members has it, but at least three of them.
 const REPEATED: f64 = 0.1;
-/// Members in which candidates are looked for: one that a tenth of all has is missed in all of these once in 30 times,
-/// one that a quarter has never.
-const SOURCES: usize = 32;
 /// Candidates that are counted exactly.
 const COUNTED: usize = 64;
-/// More different candidates than these are not kept.
-const KEPT: usize = 20_000;
 /// Members are numbered in a byte.
 const NUMBERED: usize = 255;
 
@@ -80,147 +71,20 @@ pub(super) fn telling(members: &[&Texts], background: &[&Texts]) -> Vec<Telling>
         return Vec::new();
     }
     let mut candidates = candidates(members, background, least);
-    candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.key.cmp(&b.key)));
     candidates.truncate(COUNTED);
     for candidate in &mut candidates {
         candidate.count(members, background);
     }
     candidates.retain(|candidate| candidate.members >= u64::from(least) && candidate.is_rarer_elsewhere());
-    candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.key.cmp(&b.key)));
+    sort(&mut candidates);
     let chosen = choose(&candidates);
     chosen.into_iter().map(|candidate| candidate.tell(members)).collect()
 }
 
-/// A string, and in how many texts it stands: estimated at first, then counted.
-struct Candidate {
-    key: (Encoding, String),
-    specific: usize,
-    members: u64,
-    background: u64,
-    members_share: f64,
-    background_share: f64,
-}
-
-fn candidates(members: &[&Texts], background: &[&Texts], least: u8) -> Vec<Candidate> {
-    let (inside, outside) = (tabulate(members), tabulate(background));
-    let mut found: HashMap<(Encoding, String), (u8, u8)> = HashMap::new();
-    let step = members.len().div_ceil(SOURCES);
-    for (texts, encoding) in
-        members.iter().step_by(step).flat_map(|texts| Encoding::BOTH.map(|encoding| (texts, encoding)))
-    {
-        let text = encoding.of(texts);
-        let counts: Vec<u8> = inside.counts(text, encoding.salt()).collect();
-        for segment in segments(&counts, least) {
-            let stretch = &text[segment.start..segment.end + WIDTH - 1];
-            let elsewhere = outside.counts(stretch, encoding.salt()).min().unwrap_or(0);
-            let inside = counts[segment].iter().copied().min().unwrap_or(0);
-            for unit in units(stretch) {
-                if found.len() < KEPT {
-                    found.entry((encoding, unit.to_owned())).or_insert((inside, elsewhere));
-                }
-            }
-        }
-    }
-    let share = |count: u64, of: usize| count as f64 / of.max(1) as f64;
-    let candidate = |(key, (inside, outside)): ((Encoding, String), (u8, u8))| Candidate {
-        specific: specific(&key.1),
-        members: inside.into(),
-        background: outside.into(),
-        members_share: share(inside.into(), members.len()),
-        background_share: share(outside.into(), background.len()),
-        key,
-    };
-    found.into_iter().map(candidate).collect()
-}
-
-fn tabulate(texts: &[&Texts]) -> Grams {
-    let mut grams = Grams::new();
-    for (texts, member) in texts.iter().zip(1..=u8::MAX) {
-        for encoding in Encoding::BOTH {
-            grams.add(encoding.of(texts), encoding.salt(), member);
-        }
-    }
-    grams
-}
-
-/// Stretches of grams that about the same number of members have, at least `least`.
-///
-/// Where the number changes, something that varies borders on something that does not: that is where a template ends.
-fn segments(counts: &[u8], least: u8) -> Vec<std::ops::Range<usize>> {
-    let (mut segments, mut start) = (Vec::new(), 0);
-    for at in 1..=counts.len() {
-        let level = counts[start];
-        // Cells that grams share by chance make counts swing a little.
-        let goes_on = counts.get(at).is_some_and(|&count| {
-            (count >= least) == (level >= least) && count.abs_diff(level) <= 4.max(level / 8)
-        });
-        if !goes_on {
-            if level >= least {
-                segments.push(start..at);
-            }
-            start = at;
-        }
-    }
-    segments
-}
-
-impl Candidate {
-    /// Frequent here, rare elsewhere, and long in what is its own.
-    fn score(&self) -> f64 {
-        let surprise = ((self.members_share + 0.01) / (self.background_share + 0.01)).ln().max(0.0);
-        let length = self.specific.min(40) as f64 + self.key.1.chars().count() as f64 / 64.0;
-        self.members_share * surprise * length.sqrt()
-    }
-
-    fn count(&mut self, members: &[&Texts], background: &[&Texts]) {
-        let (encoding, text) = &self.key;
-        let finder = Finder::new(text);
-        let count = |texts: &[&Texts]| {
-            texts.iter().filter(|texts| finder.find(encoding.of(texts)).is_some()).count() as u64
-        };
-        (self.members, self.background) = (count(members), count(background));
-        self.members_share = self.members as f64 / members.len().max(1) as f64;
-        self.background_share = self.background as f64 / background.len().max(1) as f64;
-    }
-
-    fn is_rarer_elsewhere(&self) -> bool {
-        self.members_share > self.background_share * 2.0
-    }
-
-    /// Whether another string says the same already: one holds the other, or they overlap by half, and about as many
-    /// members have it.
-    fn is_told_by(&self, other: &Candidate) -> bool {
-        let (a, b) = (self.key.1.as_str(), other.key.1.as_str());
-        let alike = self.members.abs_diff(other.members) * 8 <= self.members.max(other.members);
-        alike && (a.contains(b) || b.contains(a) || overlap(a, b) * 2 >= a.len().min(b.len()))
-    }
-
-    fn tell(&self, members: &[&Texts]) -> Telling {
-        let (encoding, text) = &self.key;
-        let finder = Finder::new(text);
-        Telling {
-            text: text.clone(),
-            encoding: *encoding,
-            members: self.members,
-            share: self.members_share,
-            background: self.background_share,
-            occurrences: members.iter().map(|texts| occurrences(&finder, encoding.of(texts))).sum(),
-        }
-    }
-}
-
-/// How many bytes one string ends with that the other begins with.
-fn overlap(a: &str, b: &str) -> usize {
-    let longest = a.len().min(b.len());
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let joins = |len: &usize| a.ends_with(&b[..*len]) || b.ends_with(&a[..*len]);
-    (4..=longest).rev().find(joins).unwrap_or(0)
-}
-
 /// The best that do not say the same. What belongs to a format alone is told only when there is nothing else.
-fn choose(candidates: &[Candidate]) -> Vec<&Candidate> {
+fn choose<'a, 'b>(candidates: &'b [Candidate<'a>]) -> Vec<&'b Candidate<'a>> {
     let own = candidates.iter().any(|candidate| candidate.specific >= OWN);
-    let mut chosen: Vec<&Candidate> = Vec::new();
+    let mut chosen: Vec<&Candidate<'_>> = Vec::new();
     for candidate in candidates.iter().filter(|candidate| !own || candidate.specific >= OWN) {
         if chosen.len() < MOST && !chosen.iter().any(|other| candidate.is_told_by(other)) {
             chosen.push(candidate);

@@ -1,5 +1,10 @@
+use std::ops::RangeInclusive;
+
+use super::lines::{self, Lines};
+use memchr::memchr_iter;
+
 use super::tally::Tally;
-use super::{Content, json, lines, markup, wording};
+use super::{Content, json, markup, wording};
 
 /// The kind of text that these bytes are, when text is what dominates them.
 pub(super) fn kind(bytes: &[u8], tally: &Tally) -> Option<Content> {
@@ -8,7 +13,7 @@ pub(super) fn kind(bytes: &[u8], tally: &Tally) -> Option<Content> {
 }
 
 /// Enough to tell the kind of any text.
-const LOOK: usize = 24 << 10;
+const LOOK: usize = 12 << 10;
 /// Fewer characters than these may be chance.
 const LEAST: usize = 8;
 /// How long a header may stand in front of the text.
@@ -17,13 +22,14 @@ const HEADER: usize = 64;
 const STRING: usize = 4;
 
 fn recognise(text: &[u8]) -> Content {
-    lines::armour(text)
+    let lines = Lines::of(text);
+    lines::armour(text, &lines)
         .or_else(|| http(text))
-        .or_else(|| markup::kind(text))
         .or_else(|| json::is_json(text).then_some(Content::Json))
-        .or_else(|| lines::kind(text))
+        .or_else(|| markup::kind(text))
+        .or_else(|| lines.kind())
         .or_else(|| wording::kind(text))
-        .or_else(|| lines::is_table(text, 1).then_some(Content::Csv))
+        .or_else(|| lines.is_table(1).then_some(Content::Csv))
         .unwrap_or(Content::Text)
 }
 
@@ -43,7 +49,9 @@ fn body<'a>(bytes: &'a [u8], tally: &Tally) -> Option<&'a [u8]> {
         return None;
     }
     let body = &bytes[start(bytes)..];
-    let runs = Runs::of(body);
+    // Nothing but text, and most of it is, needs no search for its runs.
+    let is_pure = control == 0 && nonzero == bytes.len();
+    let runs = if is_pure { Runs::whole(tally, nonzero) } else { Runs::of(body) };
     let is_text = runs.nonzero >= LEAST && runs.text * 100 >= runs.nonzero * 92;
     (is_text && (runs.high == 0 || is_alphabet(body, &runs))).then_some(body)
 }
@@ -74,6 +82,13 @@ struct Runs {
 }
 
 impl Runs {
+    /// All of it is one run.
+    fn whole(tally: &Tally, len: usize) -> Runs {
+        let count = |values: RangeInclusive<u8>| tally.sum(values) as usize;
+        let (high, blanks) = (count(0x80..=0xff), count(b' '..=b' ') + count(b'\n'..=b'\n'));
+        Runs { nonzero: len, text: len, high, control: 0, blanks }
+    }
+
     fn of(bytes: &[u8]) -> Runs {
         let mut runs = Runs::default();
         for run in bytes.split(|&byte| !is_text(byte)) {
@@ -86,7 +101,7 @@ impl Runs {
                 runs.nonzero += run.len();
             }
         }
-        let zeros = bytes.iter().filter(|&&byte| byte == 0).count();
+        let zeros = memchr_iter(0, bytes).count();
         runs.control = bytes.iter().filter(|&&byte| byte != 0 && !is_text(byte)).count();
         runs.nonzero = bytes.len() - zeros;
         runs
@@ -99,7 +114,9 @@ fn is_alphabet(body: &[u8], runs: &Runs) -> bool {
     if wrong <= 4 + runs.high / 50 && (wrong * 4 <= runs.high || runs.high * 20 <= runs.text) {
         return true;
     }
-    runs.text >= 128 && runs.control * 500 <= runs.text && runs.blanks * 30 >= runs.text
+    // Japanese and Chinese have no blanks, but stand in markup, or take bytes of ASCII for their second half.
+    let has_ascii = (runs.text - runs.high) * 10 >= runs.text * 3;
+    runs.text >= 128 && runs.control * 500 <= runs.text && (has_ascii || runs.blanks * 30 >= runs.text)
 }
 
 #[cfg(test)]

@@ -1,29 +1,79 @@
+use std::ops::Range;
+
 use super::preview::is_plain;
+
+/// A string cut out of constant text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit<'a> {
+    /// Where it begins in the text.
+    pub(super) start: usize,
+    pub(super) text: &'a str,
+    /// It begins or ends within a word: what varies around it happens to share some letters.
+    pub(super) torn: bool,
+}
 
 /// A stretch of constant text, cut into strings of 8 to 64 characters that mean something by themselves.
 ///
-/// Tags and statements stay whole, longer stretches part between words.
-pub(super) fn units(stretch: &[u8]) -> impl Iterator<Item = &str> {
-    let text = whole_characters(stretch);
-    let mut rest = text;
+/// Tags and statements stay whole, longer stretches part between words, and words that only begin or end in the stretch
+/// are left out where enough remains.
+pub(super) fn units(text: &[u8], stretch: Range<usize>) -> impl Iterator<Item = Unit<'_>> {
+    let (mut start, characters) = whole_characters(text, stretch);
+    let mut rest = characters;
     std::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| {
-            let (unit, behind) = rest.split_at(cut(rest));
-            rest = behind;
-            unit.trim()
-        })
+        if rest.is_empty() {
+            return None;
+        }
+        let (unit, behind) = rest.split_at(cut(rest));
+        let unit = Unit { start, text: unit, torn: false };
+        (start, rest) = (start + unit.text.len(), behind);
+        Some(unit.trim().mend(text))
     })
-    .filter(|unit| is_worth(unit))
+    .filter(|unit| is_worth(unit.text))
 }
 
 const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 
+impl<'a> Unit<'a> {
+    fn trim(self) -> Unit<'a> {
+        let text = self.text.trim_start();
+        Unit { start: self.start + self.text.len() - text.len(), text: text.trim_end(), ..self }
+    }
+
+    /// Without the parts of words at its ends, if enough remains.
+    fn mend(self, text: &[u8]) -> Unit<'a> {
+        let end = self.start + self.text.len();
+        let is_word =
+            |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|&byte| is_in_word(byte));
+        let torn_start = is_word(self.start.checked_sub(1)) && is_word(Some(self.start));
+        let torn_end = is_word(end.checked_sub(1)) && is_word(Some(end));
+        if !torn_start && !torn_end {
+            return self;
+        }
+        let is_part = |character: char| character.is_alphanumeric();
+        let mut whole = self.text;
+        if torn_start {
+            whole = whole.trim_start_matches(is_part);
+        }
+        let start = end - whole.len();
+        if torn_end {
+            whole = whole.trim_end_matches(is_part);
+        }
+        let mended = Unit { start, text: whole, torn: false }.trim();
+        if mended.text.len() >= SHORTEST { mended } else { Unit { torn: true, ..self } }
+    }
+}
+
+fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
 /// A stretch is found by its bytes: it may begin and end inside a character.
-fn whole_characters(stretch: &[u8]) -> &str {
+fn whole_characters(text: &[u8], stretch: Range<usize>) -> (usize, &str) {
     let is_inner = |byte: &u8| byte & 0xc0 == 0x80;
-    let from = stretch.iter().position(|byte| !is_inner(byte)).unwrap_or(stretch.len());
-    stretch[from..].utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    let bytes = &text[stretch.clone()];
+    let from = bytes.iter().position(|byte| !is_inner(byte)).unwrap_or(bytes.len());
+    (stretch.start + from, bytes[from..].utf8_chunks().next().map_or("", |chunk| chunk.valid()))
 }
 
 /// Where the first string of a text ends: before a tag, behind a statement, or between words.
@@ -39,7 +89,10 @@ fn cut(text: &str) -> usize {
     if longest == text.len() {
         return longest;
     }
-    head.iter().rposition(|&byte| byte == b' ' || byte == b'>').map_or(longest, |at| at + 1)
+    let last =
+        |ends: fn(u8) -> bool| head.iter().rposition(|&byte| ends(byte)).filter(|at| *at >= LONGEST / 2);
+    let blank = last(|byte| byte == b' ' || byte == b'>');
+    blank.or_else(|| last(|byte| !is_in_word(byte))).map_or(longest, |at| at + 1)
 }
 
 fn is_worth(unit: &str) -> bool {
@@ -52,190 +105,12 @@ fn is_worth(unit: &str) -> bool {
         && unit.chars().all(is_plain)
 }
 
-/// How many characters of a string stand in words that its format has not given it.
-pub(super) fn specific(text: &str) -> usize {
-    let words = text.split(|character: char| !character.is_alphanumeric());
-    let own = words.filter(|word| {
-        word.chars().any(char::is_alphabetic) && word.chars().count() >= 3 && !is_generic(word)
-    });
-    own.map(|word| word.chars().count()).sum()
-}
-
-fn is_generic(word: &str) -> bool {
-    let mut lower = [0; 16];
-    let Some(lower) = lower.get_mut(..word.len()) else { return false };
-    lower.copy_from_slice(word.as_bytes());
-    lower.make_ascii_lowercase();
-    std::str::from_utf8(lower).is_ok_and(|lower| GENERIC.binary_search(&lower).is_ok())
-}
-
-/// Words of formats and protocols, in order: markup, style sheets, scripts, HTTP, programs.
-const GENERIC: &[&str] = &[
-    "8859",
-    "absolute",
-    "accept",
-    "align",
-    "alive",
-    "alt",
-    "and",
-    "application",
-    "article",
-    "ascii",
-    "async",
-    "auto",
-    "background",
-    "block",
-    "body",
-    "border",
-    "bottom",
-    "button",
-    "cannot",
-    "center",
-    "charset",
-    "class",
-    "clear",
-    "close",
-    "code",
-    "color",
-    "com",
-    "compatible",
-    "connection",
-    "content",
-    "control",
-    "css",
-    "date",
-    "device",
-    "display",
-    "div",
-    "doctype",
-    "document",
-    "dos",
-    "dtd",
-    "edge",
-    "else",
-    "encoding",
-    "equiv",
-    "false",
-    "family",
-    "fff",
-    "ffffff",
-    "float",
-    "font",
-    "footer",
-    "for",
-    "form",
-    "function",
-    "get",
-    "gif",
-    "gzip",
-    "head",
-    "header",
-    "height",
-    "hidden",
-    "host",
-    "href",
-    "html",
-    "http",
-    "https",
-    "icon",
-    "image",
-    "img",
-    "initial",
-    "inline",
-    "input",
-    "iso",
-    "javascript",
-    "jpeg",
-    "jpg",
-    "json",
-    "keep",
-    "lang",
-    "language",
-    "left",
-    "length",
-    "link",
-    "main",
-    "margin",
-    "max",
-    "media",
-    "meta",
-    "method",
-    "min",
-    "mode",
-    "name",
-    "nav",
-    "new",
-    "none",
-    "null",
-    "org",
-    "padding",
-    "path",
-    "pdf",
-    "php",
-    "png",
-    "position",
-    "post",
-    "program",
-    "property",
-    "public",
-    "quot",
-    "rel",
-    "relative",
-    "return",
-    "right",
-    "run",
-    "scale",
-    "script",
-    "section",
-    "server",
-    "set",
-    "shortcut",
-    "size",
-    "solid",
-    "span",
-    "src",
-    "standalone",
-    "static",
-    "strict",
-    "strong",
-    "style",
-    "stylesheet",
-    "svg",
-    "table",
-    "target",
-    "tbody",
-    "text",
-    "the",
-    "this",
-    "title",
-    "top",
-    "transitional",
-    "true",
-    "type",
-    "url",
-    "utf",
-    "value",
-    "var",
-    "version",
-    "viewport",
-    "void",
-    "weight",
-    "width",
-    "window",
-    "with",
-    "www",
-    "xhtml",
-    "xml",
-    "xmlns",
-    "zoom",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(text: &str) -> Vec<&str> {
-        units(text.as_bytes()).collect()
+        units(text.as_bytes(), 0..text.len()).map(|unit| unit.text).collect()
     }
 
     #[test]
@@ -244,7 +119,7 @@ mod tests {
         assert_eq!(of(text), ["<div class=\"forecast-widget\">Rain", "<a href=\"/stations/\">"]);
         assert_eq!(
             of("var forecastCache = {}; loadStations(forecastCache);"),
-            ["var forecastCache = {", "; loadStations(forecastCache);"]
+            ["var forecastCache = {", "}; loadStations(forecastCache);"]
         );
     }
 
@@ -252,24 +127,28 @@ mod tests {
     fn long_text_parts_between_words() {
         let text =
             "the forecast for tomorrow says that it will rain in the north and that the wind will turn";
-        let found = of(text);
-        assert_eq!(found, [&text[..62], &text[63..]]);
+        assert_eq!(
+            of(text),
+            ["the forecast for tomorrow says that it will rain in the north", "and that the wind will turn"]
+        );
         assert_eq!(of(&"abcdefgh".repeat(10))[0].len(), 64);
+    }
+
+    #[test]
+    fn parts_of_words_are_left_out_where_enough_remains() {
+        let text = "a warning of heavy rain in the north\"> b";
+        let found: Vec<Unit> = units(text.as_bytes(), 4..20).collect();
+        assert_eq!(found, [Unit { start: 10, text: "of heavy", torn: false }]);
+        let found: Vec<Unit> = units(text.as_bytes(), 3..11).collect();
+        assert_eq!(found, [Unit { start: 3, text: "arning o", torn: true }]);
     }
 
     #[test]
     fn rulers_and_what_a_terminal_obeys_are_no_strings() {
         assert_eq!(of("----------------"), [""; 0]);
         assert_eq!(of("forecast\u{202e}txt.exe"), [""; 0]);
-        let cut = "\u{e9}t\u{e9} \u{e0} Gen\u{e8}ve";
-        assert_eq!(units(&cut.as_bytes()[1..]).collect::<Vec<_>>(), ["t\u{e9} \u{e0} Gen\u{e8}ve"]);
-    }
-
-    #[test]
-    fn words_of_a_format_are_not_specific() {
-        assert!(GENERIC.is_sorted());
-        assert_eq!(specific("<!DOCTYPE html><meta charset=\"utf-8\">"), 0);
-        assert_eq!(specific("<div class=\"forecast-widget\">"), 14);
-        assert_eq!(specific("Погода"), 6);
+        let text = "\u{e9}t\u{e9} \u{e0} Gen\u{e8}ve".as_bytes();
+        let found: Vec<Unit> = units(text, 1..text.len()).collect();
+        assert_eq!((found[0].start, found[0].text), (6, "\u{e0} Gen\u{e8}ve"));
     }
 }

@@ -35,6 +35,9 @@ impl Letters {
         let mut letters = Letters { units: 0, ascii: 0, marks: 0, blanks: 0, blocks: [0; 256], foreign: 0 };
         for pair in bytes[..bytes.len().min(LOOK)].chunks_exact(2) {
             letters.add(order([pair[0], pair[1]]));
+            if letters.foreign > HEADER_UNITS && letters.foreign * 4 > letters.units {
+                break;
+            }
         }
         letters
     }

@@ -1,4 +1,5 @@
 use super::Content;
+use super::keywords::{begins_statement, is_clause, is_property, is_statement, script, source};
 
 /// SQL, style sheets or programs, by their words and marks.
 pub(super) fn kind(text: &[u8]) -> Option<Content> {
@@ -21,13 +22,17 @@ struct Words {
     all: usize,
     /// Statements of SQL that have their second part.
     statements: usize,
+    /// Of those, the ones in capitals.
+    loud: usize,
+    /// Other words of SQL.
+    clauses: usize,
     /// Properties of style sheets with their colon.
     properties: usize,
     /// Weight of words that only JavaScript has.
     script: usize,
     /// Weight of words that other languages have.
     source: usize,
-    /// Different words of either, by a bit for their place in the lists.
+    /// Different words of either: a bit each, seldom one for two.
     kinds: u64,
     /// Braces, semicolons and the like.
     marks: usize,
@@ -37,32 +42,40 @@ struct Words {
 impl Words {
     fn of(text: &[u8]) -> Words {
         let mut words = Words { len: text.len(), ..Words::default() };
-        let mut wants: Option<&[u8]> = None;
+        let mut open: Option<&[u8]> = None;
         let (mut at, mut begins) = (0, true);
         while at < text.len() {
             let byte = text[at];
             if byte.is_ascii_alphabetic() || byte == b'_' || byte == b'#' && begins {
                 let end = at + 1 + text[at + 1..].iter().take_while(|byte| is_inner(**byte)).count();
                 let word = &text[at..end];
-                if begins && byte != b'#' {
-                    wants = partner(word).or(wants);
-                } else if wants.is_some_and(|partner| word.eq_ignore_ascii_case(partner)) {
+                if begins && begins_statement(word) {
+                    open = Some(word);
+                } else if open.is_some_and(|first| is_statement(first, word)) {
                     words.statements += 1;
-                    wants = None;
+                    words.loud += usize::from(word[0].is_ascii_uppercase());
+                    open = None;
                 }
                 words.add(word, text.get(end).copied().unwrap_or(0));
                 (at, begins) = (end, false);
                 continue;
             }
-            words.mark(byte, &text[at..]);
+            words.mark(byte, at.checked_sub(1).map_or(0, |before| text[before]), &text[at..]);
             begins = matches!(byte, b';' | b'\n' | b'(' | b'"' | b'`' | b'\'' | 0) || begins && byte == b' ';
             at += 1;
         }
         words
     }
 
-    fn mark(&mut self, byte: u8, rest: &[u8]) {
-        self.marks += usize::from(b"{}();=[]<>".contains(&byte));
+    fn mark(&mut self, byte: u8, before: u8, rest: &[u8]) {
+        self.marks += usize::from(match byte {
+            b'{' | b'}' | b'=' | b'[' | b']' | b'<' | b'>' => true,
+            // Prose has these too, but not there.
+            b'(' => is_inner(before),
+            b';' => before == b')' || matches!(rest.get(1), None | Some(b'\n' | b'\r' | b'}')),
+            b':' => before == b')' || rest.get(1) == Some(&b':'),
+            _ => false,
+        });
         self.braces += usize::from(byte == b'{');
         self.script += if rest.starts_with(b"===") || rest.starts_with(b"!==") { 2 } else { 0 };
         self.script += usize::from(rest.starts_with(b"=> {") || rest.starts_with(b"=>{"));
@@ -70,20 +83,21 @@ impl Words {
 
     fn add(&mut self, word: &[u8], next: u8) {
         self.all += 1;
+        self.clauses += usize::from(is_clause(word));
         self.properties += usize::from(next == b':' && is_property(word));
-        if let Some(place) = SCRIPT.iter().position(|(known, _)| *known == word) {
-            self.script += SCRIPT[place].1;
-            self.kinds |= 1 << place;
-        } else if let Some(place) = SOURCE.iter().position(|(known, _)| *known == word) {
-            self.source += SOURCE[place].1;
-            self.kinds |= 1 << (place % 48 + 16);
+        let (script, source) = (script(word, next), source(word));
+        self.script += script;
+        self.source += source;
+        if script + source > 0 {
+            self.kinds |= bit(word);
         }
     }
 
     fn is_sql(&self) -> bool {
-        self.statements >= 1
-            && self.statements * 1500 >= self.len
-            && self.script + self.source * 2 <= self.statements * 8
+        // People select seats from plans, too: in small letters more of the language has to be there.
+        let is_sure = self.loud * 2 > self.statements || self.clauses >= self.statements;
+        let has_room = self.script + self.source * 2 <= self.statements * 8;
+        self.statements >= 1 && is_sure && has_room && (self.statements + self.clauses / 4) * 1500 >= self.len
     }
 
     fn is_css(&self) -> bool {
@@ -95,7 +109,7 @@ impl Words {
 
     /// A program has its own words, several of them, and more marks than prose.
     fn is_program(&self, weight: usize) -> bool {
-        weight >= 3 && weight * 60 >= self.all && self.kinds.count_ones() >= 2 && self.marks * 40 >= self.len
+        weight >= 3 && weight * 50 >= self.all && self.kinds.count_ones() >= 2 && self.marks * 80 >= self.len
     }
 
     fn is_script(&self) -> bool {
@@ -107,147 +121,15 @@ impl Words {
     }
 }
 
+/// One of 64 bits for a word: different words seldom share one.
+fn bit(word: &[u8]) -> u64 {
+    let (first, last) = (usize::from(word[0]), usize::from(word[word.len() - 1]));
+    1 << ((word.len() * 11 + first + last * 7) % 64)
+}
+
 fn is_inner(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
-
-/// What has to come later in a statement that begins with this word.
-fn partner(word: &[u8]) -> Option<&'static [u8]> {
-    const STATEMENTS: [(&[u8], &[u8]); 8] = [
-        (b"SELECT", b"FROM"),
-        (b"INSERT", b"INTO"),
-        (b"UPDATE", b"SET"),
-        (b"DELETE", b"FROM"),
-        (b"CREATE", b"TABLE"),
-        (b"ALTER", b"TABLE"),
-        (b"DROP", b"TABLE"),
-        (b"REPLACE", b"INTO"),
-    ];
-    let found = STATEMENTS.iter().find(|(first, _)| word.eq_ignore_ascii_case(first));
-    found.map(|(_, second)| *second)
-}
-
-/// Words that begin or end a property of a style sheet: `margin`, `margin-left`.
-fn is_property(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"color"
-            | b"background"
-            | b"margin"
-            | b"padding"
-            | b"border"
-            | b"font"
-            | b"width"
-            | b"height"
-            | b"display"
-            | b"position"
-            | b"float"
-            | b"left"
-            | b"right"
-            | b"top"
-            | b"bottom"
-            | b"size"
-            | b"family"
-            | b"weight"
-            | b"style"
-            | b"align"
-            | b"decoration"
-            | b"overflow"
-            | b"radius"
-            | b"opacity"
-            | b"cursor"
-            | b"transition"
-            | b"transform"
-            | b"content"
-            | b"index"
-            | b"shadow"
-            | b"image"
-            | b"repeat"
-            | b"flex"
-            | b"grid"
-            | b"gap"
-            | b"spacing"
-            | b"space"
-            | b"animation"
-            | b"fill"
-            | b"sizing"
-            | b"collapse"
-            | b"visibility"
-            | b"outline"
-            | b"items"
-            | b"direction"
-    )
-}
-
-/// Words of JavaScript, with how strongly they speak for it.
-const SCRIPT: [(&[u8], usize); 16] = [
-    (b"function", 2),
-    (b"typeof", 3),
-    (b"undefined", 3),
-    (b"document", 1),
-    (b"window", 1),
-    (b"prototype", 3),
-    (b"var", 1),
-    (b"let", 1),
-    (b"const", 1),
-    (b"require", 1),
-    (b"exports", 2),
-    (b"async", 1),
-    (b"await", 1),
-    (b"instanceof", 1),
-    (b"console", 2),
-    (b"this", 1),
-];
-
-/// Words of other languages. Those that are also plain English weigh little, and count only among marks.
-const SOURCE: [(&[u8], usize); 46] = [
-    (b"return", 1),
-    (b"#include", 5),
-    (b"#define", 4),
-    (b"#ifdef", 4),
-    (b"#ifndef", 4),
-    (b"#endif", 3),
-    (b"def", 2),
-    (b"self", 2),
-    (b"elif", 4),
-    (b"import", 2),
-    (b"class", 1),
-    (b"public", 2),
-    (b"private", 2),
-    (b"static", 2),
-    (b"void", 3),
-    (b"int", 2),
-    (b"char", 2),
-    (b"struct", 3),
-    (b"unsigned", 3),
-    (b"size_t", 4),
-    (b"fn", 3),
-    (b"impl", 3),
-    (b"pub", 3),
-    (b"mut", 3),
-    (b"package", 1),
-    (b"func", 3),
-    (b"namespace", 2),
-    (b"using", 1),
-    (b"std", 3),
-    (b"nullptr", 4),
-    (b"NULL", 2),
-    (b"typedef", 4),
-    (b"enum", 2),
-    (b"None", 1),
-    (b"raise", 2),
-    (b"except", 1),
-    (b"lambda", 2),
-    (b"isinstance", 4),
-    (b"template", 1),
-    (b"virtual", 1),
-    (b"override", 1),
-    (b"extern", 2),
-    (b"uint32_t", 4),
-    (b"boolean", 2),
-    (b"throws", 2),
-    (b"println", 2),
-];
 
 #[cfg(test)]
 mod tests {

@@ -27,7 +27,7 @@ pub(super) struct MapBody<'a> {
     reclaimable: Reclaimable,
     limits: &'a Limits,
     #[serde(skip_serializing_if = "Option::is_none")]
-    allocations: Option<&'a [Allocation]>,
+    allocations: Option<Vec<&'a Allocation>>,
     /// Regions were left out.
     filtered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ pub fn map(
     let target = Target::of(&map.snapshot);
     let body = MapBody {
         filtered: !filter.is_empty(),
-        allocations: Some(&map.allocations),
+        allocations: Some(map.allocations_of(filter)),
         regions: Some(Regions { map, chosen }),
         ..summary(map, free)
     };

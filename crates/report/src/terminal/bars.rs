@@ -32,6 +32,17 @@ pub fn overview(values: &[f64], width: usize) -> String {
     sparkline(&means, width)
 }
 
+/// How counts spread, a character each: the higher the more, a dot for none.
+pub fn density(counts: &[u64]) -> String {
+    let most = counts.iter().copied().max().unwrap_or_default().max(1);
+    let level = |&count: &u64| match count {
+        0 => '·',
+        // Even one of many shows.
+        _ => STEPS[usize::try_from(count * 7 / most).unwrap_or(7)],
+    };
+    counts.iter().map(level).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +61,6 @@ mod tests {
         assert_eq!(sparkline(&[5.0, 5.0], 9), "▁▁");
         assert_eq!(sparkline(&[], 9), "");
         assert_eq!(overview(&[0.0, 0.0, 4.0, 4.0, 7.0, 7.0], 3), "▁▅█");
+        assert_eq!(density(&[0, 1, 700, 700]), "·▁██");
     }
 }

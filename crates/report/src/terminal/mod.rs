@@ -13,7 +13,7 @@ mod table;
 mod triage;
 mod watch;
 
-pub use bars::{bar, overview, sparkline};
+pub use bars::{bar, density, overview, sparkline};
 pub use diff::diff;
 pub use dump::dumped;
 pub use hex::{extracted, hex};

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use residue_analysis::{Allocation, Map};
+use residue_analysis::Map;
 use residue_model::{Counter, Region};
 
 use super::table::Table;
@@ -95,14 +95,7 @@ fn saved(out: &mut impl Write, screen: Screen, map: &Map, regions: &[&Region]) -
 
 /// Writes what was reserved together: WinDbg's regions, each with the number of its blocks.
 pub(super) fn allocations(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> Result<()> {
-    let passes = |allocation: &&Allocation| {
-        let inside = map.snapshot.regions.partition_point(|region| region.range.end <= allocation.base);
-        map.snapshot.regions[inside..]
-            .iter()
-            .take_while(|region| region.allocation_base == allocation.base)
-            .any(|region| view.filter.accepts(region))
-    };
-    let mut chosen: Vec<&Allocation> = map.allocations.iter().filter(passes).collect();
+    let mut chosen = map.allocations_of(&view.filter);
     if !view.order.is_by_address() {
         chosen.sort_by_key(|allocation| (std::cmp::Reverse(allocation.size), allocation.base));
     }

@@ -4,7 +4,7 @@ use residue_analysis::search::Hits;
 use residue_model::{Address, Region, Snapshot};
 
 use super::table::Table;
-use super::{Screen, gaps, overview};
+use super::{Screen, density, gaps};
 use crate::units::{count, percent, size};
 use crate::words::preview;
 use crate::{Result, words};
@@ -53,11 +53,9 @@ fn spread(
     first: Address,
     last: Address,
 ) -> Result<()> {
-    #[allow(clippy::cast_precision_loss, reason = "heights of bars")]
-    let parts: Vec<f64> = hits.spread(regions, 40).into_iter().map(|part| part as f64).collect();
     let line = format!("first {first}, last {last}; spread over what was searched:");
     writeln!(out, "{}", screen.wrap(&line, 0))?;
-    writeln!(out, "  {}", overview(&parts, 40))?;
+    writeln!(out, "  {}", density(&hits.spread(regions, 40)))?;
     Ok(())
 }
 

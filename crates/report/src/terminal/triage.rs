@@ -6,7 +6,7 @@ use residue_model::{Bytes, Process, Series, Source};
 
 use super::table::Table;
 use super::watch::span;
-use super::{Screen, gaps, overview};
+use super::{Screen, density, gaps, overview};
 use crate::Result;
 use crate::units::{change, count, percent, rate, size, size_or_dash};
 use crate::words;
@@ -65,9 +65,7 @@ fn inside(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result
         for (line, counted) in text.strings.iter().zip(&examined.counted) {
             writeln!(out, "    {}", screen.wrap(line, 6))?;
             if let Some(counted) = counted {
-                #[allow(clippy::cast_precision_loss, reason = "heights of bars")]
-                let parts: Vec<f64> = counted.spread.iter().map(|&part| part as f64).collect();
-                writeln!(out, "      {}  low to high addresses", overview(&parts, 40))?;
+                writeln!(out, "      {}  low to high addresses", density(&counted.spread))?;
             }
         }
     }

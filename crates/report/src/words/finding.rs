@@ -80,14 +80,19 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
             ],
             format!("residue map {target} --sort size"),
         ),
-        Evidence::Ended { event } => (
+        Evidence::Ended { event, is_readable } => (
             format!("it was ended by {}", event.name),
-            vec![format!(
-                "{}{}",
-                event.thread.map(|thread| format!("thread {thread}")).unwrap_or_default(),
-                event.address.map(|address| format!(", address {address}")).unwrap_or_default()
-            )],
-            match event.address {
+            vec![
+                [
+                    event.thread.map(|thread| format!("thread {thread}")),
+                    event.address.map(|address| format!("address {address}")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", "),
+            ],
+            match event.address.filter(|_| *is_readable) {
                 Some(address) => format!("residue read {target} {address} 256"),
                 None => format!("residue map {target}"),
             },
@@ -194,14 +199,11 @@ fn equal(
     (title, evidence, next)
 }
 
-/// What was seen inside, a line each.
+/// What was seen inside, in two lines; the whole of it stands under its own heading.
 fn inside(examined: &Examined) -> Vec<String> {
     let text = content(examined);
-    let strings = text.strings.into_iter().map(|string| format!("telling: {string}"));
-    [format!("{}, {}", text.amount, text.subject), format!("content: {}", text.shares)]
-        .into_iter()
-        .chain(strings)
-        .collect()
+    let telling = text.strings.into_iter().next().map(|string| format!("telling: {string}"));
+    std::iter::once(format!("content: {}", text.shares)).chain(telling).collect()
 }
 
 /// The most telling string as an argument of a search.

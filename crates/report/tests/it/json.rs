@@ -29,7 +29,7 @@ fn the_documents() {
     assert_snapshot!("json_watch", laid_out(&out));
 
     let mut diagnosis = sample::diagnosis();
-    diagnosis.series.samples.truncate(1);
+    diagnosis.watched.as_mut().expect("it was watched").series.samples.truncate(1);
     let mut out = Vec::new();
     json::triage(&mut out, &diagnosis).expect("memory");
     assert_snapshot!("json_triage", laid_out(&out));

@@ -1,5 +1,6 @@
 //! Every rendering of one made-up process, as people and programs see it.
 
+mod dead;
 mod json;
 mod page;
 mod sample;

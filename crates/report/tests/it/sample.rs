@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use residue_analysis::accounting::{Column, Order, Table};
 use residue_analysis::growth::judge;
-use residue_analysis::{Diagnosis, Map, Watched};
+use residue_analysis::{Diagnosis, Inside, Map, Watched};
 use residue_model::{
     Address, AddressSpace, Bytes, Counter, Footprint, Gap, Limit, LimitKind, Limits, Process, ProcessId,
     Protection, Range, Region, Sample, Series, SharedSegment, Snapshot, Source, SystemMemory, Thread, Usage,
@@ -149,7 +149,7 @@ pub(crate) fn series() -> Series {
 pub(crate) fn diagnosis() -> Diagnosis {
     let gap =
         Gap::new("the address space at the end", "the process ended; shown is how it stood at the start");
-    Diagnosis::of(map(), series(), vec![gap])
+    Diagnosis::of(map(), series(), Inside::default(), vec![gap])
 }
 
 pub(crate) fn watched() -> Watched {

@@ -149,9 +149,6 @@ fn read<Elf: FileHeader<Endian = Endianness>>(path: &str, file: &[u8]) -> Result
             _ => {}
         }
     }
-    if result.loads.is_empty() {
-        return Err(damaged(path, "it holds no memory"));
-    }
     Ok(result)
 }
 

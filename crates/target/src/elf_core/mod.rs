@@ -128,6 +128,9 @@ fn part(regions: &mut Vec<Region>) {
 /// What the headers promise and the file does not hold.
 fn missing(headers: &Headers, length: u64) -> Vec<Gap> {
     let mut gaps = Vec::new();
+    if headers.loads.is_empty() {
+        gaps.push(Gap::new("all memory", "the core has no segment of it"));
+    }
     let cut = |load: &Load| load.in_file() - within(length, load.offset, load.in_file());
     let lost: Bytes = headers.loads.iter().map(|load| Bytes(cut(load))).sum();
     if lost > Bytes::ZERO {
