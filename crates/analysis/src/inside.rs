@@ -109,6 +109,7 @@ impl Inside {
         map: &Map,
         memory: &dyn Memory,
         depth: Depth,
+        threads: usize,
         tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
     ) -> Inside {
         let layout = Layout::of_snapshot(&map.snapshot);
@@ -118,7 +119,7 @@ impl Inside {
             examined.extend(by_usage(map, memory, &layout));
         }
         if depth == Depth::Counted {
-            count(&mut examined, map, memory, tick);
+            count(&mut examined, map, memory, threads, tick);
         }
         Inside { examined, runtimes: runtimes(&map.snapshot) }
     }
@@ -235,6 +236,7 @@ fn count(
     examined: &mut [Examined],
     map: &Map,
     memory: &dyn Memory,
+    threads: usize,
     tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
 ) {
     let regions: Vec<&Region> = map
@@ -246,7 +248,8 @@ fn count(
     let mut left = COUNTED;
     for one in examined {
         for telling in &one.contents.strings {
-            let occurrences = (left > 0).then(|| occurrences(telling, &regions, memory, tick)).flatten();
+            let occurrences =
+                (left > 0).then(|| occurrences(telling, &regions, memory, threads, tick)).flatten();
             left = left.saturating_sub(1);
             one.counted.push(occurrences);
         }
@@ -257,11 +260,12 @@ fn occurrences(
     telling: &Telling,
     regions: &[&Region],
     memory: &dyn Memory,
+    threads: usize,
     tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
 ) -> Option<Occurrences> {
     let utf16 = telling.encoding != Encoding::Ascii;
     let pattern = Pattern::text(&telling.text, Texts { ascii: !utf16, utf16 }, false).ok()?;
-    let hits = Hits::search(memory, regions, &pattern, 0, tick);
+    let hits = Hits::search(memory, regions, &pattern, 0, threads, tick);
     Some(Occurrences {
         count: hits.count,
         regions: hits.regions.len() as u64,

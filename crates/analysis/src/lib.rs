@@ -39,7 +39,7 @@ pub use finding::{Finding, Severity};
 pub use fragmentation::{FreeRange, FreeSpace};
 pub use inside::{Depth, Examined, Inside, Occurrences, Subject};
 pub use look::Look;
-pub use map::Map;
+pub use map::{Chosen, Map, RegionView};
 pub use query::{RegionFilter, RegionOrder, parse_size};
 pub use reclaim::Reclaimable;
 pub use strings::{Text, texts};

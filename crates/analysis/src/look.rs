@@ -1,4 +1,4 @@
-use residue_model::{Bytes, Memory, Snapshot};
+use residue_model::{Address, Bytes, Memory, Region, Snapshot};
 
 use crate::content::{Content, Layout, of_region, preview};
 
@@ -15,11 +15,15 @@ pub struct Look {
 const SHOWN: usize = 60;
 
 impl Look {
-    /// Looks at the start of each region that the dump holds something of.
-    pub(crate) fn at(snapshot: &Snapshot, memory: &dyn Memory) -> Vec<Look> {
+    /// Looks at the start of regions that the dump holds something of.
+    pub(crate) fn into(
+        snapshot: &Snapshot,
+        regions: &[&Region],
+        memory: &dyn Memory,
+    ) -> Vec<(Address, Look)> {
         let layout = Layout::of_snapshot(snapshot);
         let (mut window, mut first) = (Vec::new(), [0; 4 * SHOWN]);
-        let mut look = |region: &residue_model::Region| {
+        let mut look = |region: &Region| {
             if region.saved == Some(Bytes::ZERO) {
                 return Look::default();
             }
@@ -29,6 +33,6 @@ impl Look {
                 preview: preview(&first[..read], SHOWN),
             }
         };
-        snapshot.regions.iter().map(&mut look).collect()
+        regions.iter().map(|region| (region.range.start, look(region))).collect()
     }
 }

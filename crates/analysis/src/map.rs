@@ -1,6 +1,10 @@
-use residue_model::{Memory, NoMemory, Region, Snapshot};
+use std::collections::HashMap;
 
-use crate::{Allocation, FreeSpace, Histogram, Look, Reclaimable, RegionFilter, Summary, classify};
+use residue_model::{Address, Memory, NoMemory, Region, Snapshot};
+
+use crate::{
+    Allocation, FreeSpace, Histogram, Look, Reclaimable, RegionFilter, RegionOrder, Summary, classify,
+};
 
 /// One address space, understood.
 #[derive(Clone, Debug, Default)]
@@ -17,28 +21,55 @@ pub struct Map {
     pub free: FreeSpace,
     /// What the kernel could take back.
     pub reclaimable: Reclaimable,
-    /// What stands at the start of each region, in the same order; empty where memory was not looked into.
-    pub looks: Vec<Look>,
+    /// What stands at the start of regions that were looked into, by where they begin.
+    looks: HashMap<Address, Look>,
+}
+
+/// Which regions are shown.
+#[derive(Clone, Debug, Default)]
+pub struct RegionView {
+    /// Which pass.
+    pub filter: RegionFilter,
+    /// In which order.
+    pub order: RegionOrder,
+    /// At most so many; all for `None`.
+    pub top: Option<usize>,
+}
+
+/// Regions that a view shows.
+#[derive(Clone, Debug)]
+pub struct Chosen<'a> {
+    /// These.
+    pub regions: Vec<&'a Region>,
+    /// How many pass the filter.
+    pub passed: usize,
 }
 
 impl Map {
     /// Classifies the regions of a snapshot and sums them.
     pub fn of(snapshot: Snapshot) -> Map {
-        Map::seen(snapshot, &NoMemory)
+        Map::with(snapshot, &NoMemory)
     }
 
-    /// The same with a look into memory: it knows the stacks and heaps of Windows, and what is in each region.
-    pub fn with(snapshot: Snapshot, memory: &dyn Memory) -> Map {
-        let mut map = Map::seen(snapshot, memory);
-        map.looks = Look::at(&map.snapshot, memory);
-        map
+    /// Looks into the regions that a view shows: they know what is in them then.
+    pub fn look_into(&mut self, view: &RegionView, memory: &dyn Memory) {
+        let looks = Look::into(&self.snapshot, &self.chosen(view).regions, memory);
+        self.looks.extend(looks);
     }
 
-    /// What was seen at the start of a region.
+    /// What was seen at the start of a region, if it was looked into.
     pub fn look(&self, region: &Region) -> Option<&Look> {
-        let start = |region: &Region| region.range.start;
-        let index = self.snapshot.regions.binary_search_by_key(&start(region), start).ok()?;
-        self.looks.get(index)
+        self.looks.get(&region.range.start)
+    }
+
+    /// The regions that a view shows, in its order.
+    pub fn chosen(&self, view: &RegionView) -> Chosen<'_> {
+        let mut regions: Vec<&Region> =
+            self.snapshot.regions.iter().filter(|region| view.filter.accepts(region)).collect();
+        view.order.sort(&mut regions);
+        let passed = regions.len();
+        regions.truncate(view.top.unwrap_or(passed));
+        Chosen { regions, passed }
     }
 
     /// The allocations with any region that a filter accepts.
@@ -56,7 +87,8 @@ impl Map {
         chosen
     }
 
-    fn seen(mut snapshot: Snapshot, memory: &dyn Memory) -> Map {
+    /// The same with memory, which knows the stacks and heaps of Windows.
+    pub fn with(mut snapshot: Snapshot, memory: &dyn Memory) -> Map {
         classify(&mut snapshot, memory);
         let free = FreeSpace::of(&snapshot.regions, snapshot.space);
         Map {
@@ -64,7 +96,7 @@ impl Map {
             allocations: Allocation::of(&snapshot.regions),
             histogram: Histogram::of(&snapshot.regions),
             reclaimable: Reclaimable::of(&snapshot.regions),
-            looks: Vec::new(),
+            looks: HashMap::new(),
             free,
             snapshot,
         }

@@ -98,6 +98,12 @@ impl AddressSpace {
         };
         AddressSpace { bits, range: Range { start: Address(0x1_0000), end: Address(end) } }
     }
+
+    /// Bounds of a 32-bit program on 64-bit Windows: what its header says it can use, 2 GiB or 4.
+    pub fn wow64(is_large_address_aware: bool) -> AddressSpace {
+        let end = if is_large_address_aware { 0xffff_0000 } else { 0x7fff_0000 };
+        AddressSpace { bits: 32, range: Range { start: Address(0x1_0000), end: Address(end) } }
+    }
 }
 
 fn top(regions: &[Region]) -> Address {

@@ -10,6 +10,7 @@ use residue_target::live::linux::{Care, ProcDir, Process, Sampler, find, limits,
 use residue_target::{Error as TargetError, ErrorKind, Target, is_dump, open_dump};
 
 use crate::sampling::{Plan, Progress, sample};
+use crate::search::threads;
 use crate::{Interrupt, Result};
 
 /// How a process is read.
@@ -91,7 +92,8 @@ pub fn watch(
 /// A process that can be looked at again and again.
 fn alive(proc_dir: &ProcDir, word: &str) -> Result<ProcessId> {
     if is_dump(word) {
-        let error = TargetError::new(ErrorKind::Unsupported, format!("{word} is a dump: it shows one moment"));
+        let error =
+            TargetError::new(ErrorKind::Unsupported, format!("{word} is a dump: it shows one moment"));
         return Err(error.help(format!("watch a running process; for a dump: residue triage {word}")).into());
     }
     Ok(find(proc_dir, word)?)
@@ -120,7 +122,7 @@ pub fn triage(
     let map = Map::of(snapshot);
     let inside = match target.memory() {
         Ok(memory) if !series.ended => {
-            Inside::of(&map, memory, Depth::Sampled, &mut |_| ControlFlow::Continue(()))
+            Inside::of(&map, memory, Depth::Sampled, 1, &mut |_| ControlFlow::Continue(()))
         }
         Ok(_) => Inside::default(),
         Err(error) => {
@@ -150,7 +152,7 @@ fn autopsy(
 ) -> Result<Diagnosis> {
     let memory = target.memory()?;
     let map = map(target)?;
-    let inside = Inside::of(&map, memory, Depth::Counted, &mut |more| {
+    let inside = Inside::of(&map, memory, Depth::Counted, threads(), &mut |more| {
         progress(Progress::Searched(more));
         if interrupt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

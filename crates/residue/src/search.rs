@@ -25,11 +25,16 @@ pub fn search(
     mut progress: impl FnMut(Bytes),
 ) -> Hits {
     let mut searched = Bytes::ZERO;
-    Hits::search(memory, regions, pattern, limit, &mut |more| {
+    Hits::search(memory, regions, pattern, limit, threads(), &mut |more| {
         searched += more;
         progress(searched);
         if interrupt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
+}
+
+/// As many as the machine gives us; more than these wait for memory, not for a processor.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }
 
 /// The bytes of a range that can be read, piece by piece in order of address.

@@ -5,7 +5,10 @@
 mod pattern;
 mod scan;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range as Span};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use residue_model::{Address, Bytes, Memory, Region, Usage};
 use serde::Serialize;
@@ -76,17 +79,75 @@ pub struct UsageHits {
 impl Hits {
     /// Searches the given regions; at most `limit` matches are kept, all are counted.
     ///
-    /// `tick` is told how much more has been looked at, and breaks to end the search.
+    /// So many threads share the regions; what is found is the same for any number of them. `tick` is told how much
+    /// more has been looked at, and breaks to end the search.
     pub fn search(
         memory: &dyn Memory,
         regions: &[&Region],
+        pattern: &Pattern,
+        limit: usize,
+        threads: usize,
+        tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
+    ) -> Hits {
+        let mut shares = shares(regions, threads);
+        let mut hits = match shares.len() {
+            1 => Hits::of_share(memory, regions, shares.remove(0), pattern, limit, tick),
+            _ => Hits::shared(memory, regions, shares, pattern, limit, tick),
+        };
+        hits.by_usage = by_usage(&hits.regions, regions);
+        hits
+    }
+
+    /// A thread a share; what they find is put together in order of address.
+    fn shared(
+        memory: &dyn Memory,
+        regions: &[&Region],
+        shares: Vec<Span<usize>>,
+        pattern: &Pattern,
+        limit: usize,
+        tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
+    ) -> Hits {
+        let stop = AtomicBool::new(false);
+        let (sender, steps) = channel();
+        thread::scope(|scope| {
+            let worker = |share| {
+                let (sender, stop) = (sender.clone(), &stop);
+                scope.spawn(move || {
+                    Hits::of_share(memory, regions, share, pattern, limit, &mut |more| {
+                        // Nobody listens any more only when the search is over.
+                        let _ = sender.send(more);
+                        let is_over = stop.load(Ordering::Relaxed);
+                        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    })
+                })
+            };
+            let workers: Vec<_> = shares.into_iter().map(worker).collect();
+            drop(sender);
+            for more in steps {
+                if tick(more).is_break() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let mut hits = Hits::default();
+            for worker in workers {
+                hits.append(worker.join().expect("a search does not panic"), limit);
+            }
+            hits
+        })
+    }
+
+    fn of_share(
+        memory: &dyn Memory,
+        regions: &[&Region],
+        share: Span<usize>,
         pattern: &Pattern,
         limit: usize,
         tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
     ) -> Hits {
         let mut hits = Hits::default();
         let mut window = Vec::new();
-        for (index, region) in regions.iter().enumerate() {
+        for index in share {
+            let region = regions[index];
             let mut scan = Scan::new(pattern, index, limit, &mut hits);
             let flow = memory.walk(region.range, &mut window, &mut |at, piece| scan.piece(at, piece, tick));
             let read = scan.finish();
@@ -98,8 +159,18 @@ impl Hits {
             }
             hits.unreadable += region.size() - read;
         }
-        hits.by_usage = by_usage(&hits.regions, regions);
         hits
+    }
+
+    fn append(&mut self, part: Hits, limit: usize) {
+        self.count += part.count;
+        self.matches.extend(part.matches);
+        self.matches.truncate(limit);
+        self.regions.extend(part.regions);
+        self.searched_regions += part.searched_regions;
+        self.searched += part.searched;
+        self.unreadable += part.unreadable;
+        self.interrupted |= part.interrupted;
     }
 
     /// The lowest address.
@@ -147,6 +218,26 @@ impl Hits {
     }
 }
 
+/// Neighbouring regions that hold about the same number of bytes, a share for each thread.
+fn shares(regions: &[&Region], threads: usize) -> Vec<Span<usize>> {
+    let size = |region: &&Region| region.saved.unwrap_or(region.size());
+    let all: Bytes = regions.iter().map(size).sum();
+    let each = all.0.div_ceil(threads.max(1) as u64).max(SMALLEST_SHARE);
+    let (mut shares, mut from, mut sum) = (Vec::new(), 0, 0);
+    for (index, region) in regions.iter().enumerate() {
+        sum += size(region).0;
+        if sum >= each {
+            shares.push(from..index + 1);
+            (from, sum) = (index + 1, 0);
+        }
+    }
+    shares.push(from..regions.len());
+    shares
+}
+
+/// Less than this is searched before a thread has started.
+const SMALLEST_SHARE: u64 = 32 * 1024 * 1024;
+
 fn by_usage(hits: &[RegionHits], regions: &[&Region]) -> Vec<UsageHits> {
     let mut sums: Vec<UsageHits> = Vec::new();
     for hit in hits {
@@ -178,7 +269,7 @@ mod tests {
 
     fn found(memory: &Pieces<'_>, regions: &[Region], pattern: &Pattern) -> Hits {
         let regions: Vec<&Region> = regions.iter().collect();
-        Hits::search(memory, &regions, pattern, 100, &mut |_| ControlFlow::Continue(()))
+        Hits::search(memory, &regions, pattern, 100, 1, &mut |_| ControlFlow::Continue(()))
     }
 
     fn text(text: &str) -> Pattern {
@@ -222,7 +313,7 @@ mod tests {
         let bytes = b"x".repeat(1000);
         let memory = Pieces(vec![(Address(0x1000), &bytes)]);
         let heap = region(0x1000, 1000, Usage::Heap);
-        let hits = Hits::search(&memory, &[&heap], &text("x"), 3, &mut |_| ControlFlow::Continue(()));
+        let hits = Hits::search(&memory, &[&heap], &text("x"), 3, 2, &mut |_| ControlFlow::Continue(()));
         assert_eq!((hits.count, hits.matches.len()), (1000, 3));
         assert_eq!(hits.spread(&[&heap], 4).iter().sum::<u64>(), 1000);
     }
@@ -232,8 +323,26 @@ mod tests {
         let memory = Pieces(vec![(Address(0x1000), b"needle")]);
         let regions = [region(0x1000, 6, Usage::Heap), region(0x2000, 6, Usage::Heap)];
         let regions: Vec<&Region> = regions.iter().collect();
-        let hits = Hits::search(&memory, &regions, &text("needle"), 9, &mut |_| ControlFlow::Break(()));
+        let hits = Hits::search(&memory, &regions, &text("needle"), 9, 1, &mut |_| ControlFlow::Break(()));
         assert!(hits.interrupted);
         assert_eq!(hits.count, 1);
+    }
+
+    #[test]
+    fn threads_find_the_same_in_the_same_order() {
+        let bytes = b"needle in hay, ".repeat(1 << 20);
+        let memory = Pieces((0..8).map(|index| (Address(index << 32), bytes.as_slice())).collect());
+        let regions: Vec<Region> =
+            (0..8).map(|index| region(index << 32, bytes.len() as u64, Usage::Heap)).collect();
+        let regions: Vec<&Region> = regions.iter().collect();
+        let search = |threads| {
+            let hits = Hits::search(&memory, &regions, &text("needle"), 5, threads, &mut |_| {
+                ControlFlow::Continue(())
+            });
+            (hits.count, hits.matches, hits.regions, hits.searched)
+        };
+        assert_eq!(search(1), search(3));
+        assert_eq!(shares(&regions, 3).len(), 3);
+        assert_eq!(search(1).0, 8 << 20);
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use residue_analysis::content::Content;
 use residue_analysis::{
-    Allocation, Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Look, Map, Reclaimable, RegionFilter,
-    RegionOrder, Summary,
+    Allocation, Diff, DiffRegion, FreeRange, FreeSpace, Histogram, Look, Map, Reclaimable, RegionView,
+    Summary,
 };
 use residue_model::{
     Address, AddressSpace, Bytes, Counters, Footprint, Limits, Pages, Region, SharedSegment, Source, Usage,
@@ -131,16 +131,9 @@ impl<'a> RegionRow<'a> {
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn map(
-    out: &mut impl Write,
-    map: &Map,
-    filter: &RegionFilter,
-    order: RegionOrder,
-    free: usize,
-) -> Result<()> {
-    let mut chosen: Vec<&Region> =
-        map.snapshot.regions.iter().filter(|region| filter.accepts(region)).collect();
-    order.sort(&mut chosen);
+pub fn map(out: &mut impl Write, map: &Map, view: &RegionView, free: usize) -> Result<()> {
+    let chosen = map.chosen(view).regions;
+    let filter = &view.filter;
     let target = Target::of(&map.snapshot);
     let body = MapBody {
         filtered: !filter.is_empty(),

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use residue_analysis::{Map, RegionFilter, RegionOrder};
+use residue_analysis::{Map, RegionView};
 use residue_model::Source;
 
 use super::regions::{allocations, regions};
@@ -10,15 +10,11 @@ use super::{Screen, bar, gaps};
 use crate::units::{count, percent, size, size_or_dash};
 use crate::{Result, words};
 
-/// Which regions the table lists.
+/// What is shown of an address space.
 #[derive(Clone, Debug, Default)]
 pub struct MapView {
-    /// Which pass.
-    pub filter: RegionFilter,
-    /// In which order.
-    pub order: RegionOrder,
-    /// At most so many; all for `None`.
-    pub top: Option<usize>,
+    /// Which regions are listed.
+    pub regions: RegionView,
     /// How many free ranges are listed.
     pub free: usize,
     /// Allocations with their blocks counted, instead of regions.
@@ -38,9 +34,9 @@ pub fn map(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> R
     histogram(out, screen, map)?;
     free(out, screen, map, view.free)?;
     if view.allocations {
-        allocations(out, screen, map, view)?;
+        allocations(out, screen, map, &view.regions)?;
     } else {
-        regions(out, screen, map, view)?;
+        regions(out, screen, map, &view.regions)?;
     }
     gaps(out, screen, &map.snapshot.gaps)
 }

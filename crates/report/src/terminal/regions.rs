@@ -1,30 +1,28 @@
 use std::io::Write;
 
-use residue_analysis::Map;
+use residue_analysis::{Chosen, Map, RegionView};
 use residue_model::{Counter, Region};
 
+use super::Screen;
 use super::table::Table;
-use super::{MapView, Screen};
 use crate::Result;
 use crate::units::{count, size, size_or_dash};
 use crate::words::{protection, remark};
 
 /// Writes the regions that a view chooses.
-pub(super) fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> Result<()> {
-    let mut chosen: Vec<&Region> =
-        map.snapshot.regions.iter().filter(|region| view.filter.accepts(region)).collect();
-    view.order.sort(&mut chosen);
-    let shown = view.top.unwrap_or(chosen.len()).min(chosen.len());
+pub(super) fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &RegionView) -> Result<()> {
+    let Chosen { regions: chosen, passed } = map.chosen(view);
+    let shown = chosen.len();
     writeln!(out)?;
     if map.snapshot.dump.is_some() {
-        saved(out, screen, map, &chosen[..shown])?;
+        saved(out, screen, map, &chosen)?;
     } else {
-        live(out, screen, &chosen[..shown])?;
+        live(out, screen, &chosen)?;
     }
-    let line = if shown == chosen.len() && view.filter.is_empty() {
+    let line = if shown == passed && view.filter.is_empty() {
         format!("all {} regions", count(shown as u64))
     } else {
-        let all = if shown < chosen.len() { "; --all lists every one" } else { "" };
+        let all = if shown < passed { "; --all lists every one" } else { "" };
         format!("{} of {} regions{all}", count(shown as u64), count(map.snapshot.regions.len() as u64))
     };
     writeln!(out, "{}", screen.faint(&line))?;
@@ -94,7 +92,7 @@ fn saved(out: &mut impl Write, screen: Screen, map: &Map, regions: &[&Region]) -
 }
 
 /// Writes what was reserved together: WinDbg's regions, each with the number of its blocks.
-pub(super) fn allocations(out: &mut impl Write, screen: Screen, map: &Map, view: &MapView) -> Result<()> {
+pub(super) fn allocations(out: &mut impl Write, screen: Screen, map: &Map, view: &RegionView) -> Result<()> {
     let mut chosen = map.allocations_of(&view.filter);
     if !view.order.is_by_address() {
         chosen.sort_by_key(|allocation| (std::cmp::Reverse(allocation.size), allocation.base));

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use insta::assert_snapshot;
 use residue_analysis::search::{Hits, Pattern, Texts};
-use residue_analysis::{Depth, Diagnosis, Inside, Map, RegionFilter, RegionOrder};
+use residue_analysis::{Depth, Diagnosis, Inside, Map, RegionFilter, RegionView};
 use residue_model::{
     Address, AddressSpace, Bytes, Dump, DumpFormat, Event, Gap, Machine, Module, Os, Pages, Pieces, Process,
     ProcessId, Protection, Range, Region, Snapshot, Source, Thread,
@@ -136,10 +136,16 @@ fn map() -> Map {
     seen(|memory| Map::with(snapshot(), memory))
 }
 
+fn looked_into(view: &RegionView) -> Map {
+    let mut map = map();
+    seen(|memory| map.look_into(view, memory));
+    map
+}
+
 fn diagnosis() -> Diagnosis {
     seen(|memory| {
         let map = Map::with(snapshot(), memory);
-        let inside = Inside::of(&map, memory, Depth::Counted, &mut |_| ControlFlow::Continue(()));
+        let inside = Inside::of(&map, memory, Depth::Counted, 1, &mut |_| ControlFlow::Continue(()));
         Diagnosis::of_dump(map, inside, Vec::new())
     })
 }
@@ -161,14 +167,16 @@ fn document(write: impl Fn(&mut Vec<u8>) -> Result<()>) -> String {
 fn hits(map: &Map) -> (Vec<&Region>, Hits) {
     let pattern = Pattern::text("Harbour 3", Texts { ascii: true, utf16: false }, false).expect("a text");
     let regions: Vec<&Region> = map.snapshot.regions.iter().collect();
-    let hits = seen(|memory| Hits::search(memory, &regions, &pattern, 3, &mut |_| ControlFlow::Continue(())));
+    let hits =
+        seen(|memory| Hits::search(memory, &regions, &pattern, 3, 1, &mut |_| ControlFlow::Continue(())));
     (regions, hits)
 }
 
 #[test]
 fn the_address_space_speaks_windows() {
-    let map = map();
-    let view = MapView { top: Some(12), free: 2, order: RegionOrder::Address, ..MapView::default() };
+    let regions = RegionView { top: Some(12), ..RegionView::default() };
+    let map = looked_into(&regions);
+    let view = MapView { regions, free: 2, ..MapView::default() };
     let write = |out: &mut Vec<u8>, screen| terminal::map(out, screen, &map, &view);
     assert_snapshot!("dump_map_in_a_file", text(None, write));
     assert_snapshot!("dump_map_80", text(Some(80), write));
@@ -178,7 +186,8 @@ fn the_address_space_speaks_windows() {
 fn blocks_are_counted_by_allocation() {
     let map = map();
     let filter = RegionFilter::parse("usage=stack|heap").expect("known usages");
-    let view = MapView { filter, allocations: true, free: 1, ..MapView::default() };
+    let regions = RegionView { filter, ..RegionView::default() };
+    let view = MapView { regions, free: 1, allocations: true };
     let whole = text(None, |out, screen| terminal::map(out, screen, &map, &view));
     let table = whole.split("ALLOCATION").nth(1).expect("a table of allocations");
     assert_snapshot!("dump_allocations", table);
@@ -221,7 +230,9 @@ fn one_region_of_a_dump_as_a_document() {
     let chosen = map.snapshot.regions.iter().filter(|region| filter.accepts(region)).count();
     assert_eq!(chosen as u64, COUNT);
     let filter = RegionFilter::parse("TEB").expect("as in WinDbg");
-    assert_snapshot!("dump_json_map", document(|out| json::map(out, &map, &filter, RegionOrder::Address, 1)));
+    let view = RegionView { filter, ..RegionView::default() };
+    let map = looked_into(&view);
+    assert_snapshot!("dump_json_map", document(|out| json::map(out, &map, &view, 1)));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use insta::assert_snapshot;
-use residue_analysis::{RegionFilter, RegionOrder};
+use residue_analysis::{RegionFilter, RegionView};
 use residue_report::json::{self, Target};
 
 use crate::sample;
@@ -19,7 +19,7 @@ fn the_documents() {
 
     let mut out = Vec::new();
     let filter = RegionFilter::parse("usage=sysv_shm|thread_stack").expect("known");
-    json::map(&mut out, &sample::map(), &filter, RegionOrder::Address, 2).expect("memory");
+    json::map(&mut out, &sample::map(), &RegionView { filter, ..RegionView::default() }, 2).expect("memory");
     assert_snapshot!("json_map", laid_out(&out));
 
     let mut watched = sample::watched();
@@ -38,7 +38,7 @@ fn the_documents() {
 #[test]
 fn a_saved_map_can_be_compared_with() {
     let mut out = Vec::new();
-    json::map(&mut out, &sample::map(), &RegionFilter::default(), RegionOrder::Address, 2).expect("memory");
+    json::map(&mut out, &sample::map(), &RegionView::default(), 2).expect("memory");
     let read = json::read_map(out.as_slice()).expect("our own document");
     let regions = sample::map().snapshot.regions;
     assert_eq!(read, regions.iter().map(residue_analysis::DiffRegion::from).collect::<Vec<_>>());

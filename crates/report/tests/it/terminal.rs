@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use residue_analysis::accounting::{Machine, View};
-use residue_analysis::{Diff, DiffRegion};
+use residue_analysis::{Diff, DiffRegion, RegionView};
 use residue_model::{Bytes, SystemMemory};
 use residue_report::Result;
 use residue_report::terminal::{self, MapView, PsStyle, Screen, Sizes};
@@ -22,7 +22,16 @@ fn processes(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
 }
 
 fn map(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
-    terminal::map(out, screen, &sample::map(), &MapView { top: Some(5), free: 3, ..MapView::default() })
+    terminal::map(
+        out,
+        screen,
+        &sample::map(),
+        &MapView {
+            regions: RegionView { top: Some(5), ..RegionView::default() },
+            free: 3,
+            ..MapView::default()
+        },
+    )
 }
 
 fn triage(out: &mut Vec<u8>, screen: Screen) -> Result<()> {

@@ -4,6 +4,7 @@
 //! gives what it holds. Source: `minidumpapiset.h`.
 
 mod memory;
+mod program;
 mod regions;
 mod streams;
 
@@ -48,7 +49,7 @@ impl Target for Minidump {
         process.threads = (!streams.threads.is_empty()).then_some(streams.threads.len() as u64);
         process.footprint.vss = Some(regions.iter().map(Region::size).sum());
         let space = if streams.is_windows() {
-            AddressSpace::windows(streams.bits(), &regions)
+            program::space(streams, &self.segments, &regions)
         } else {
             AddressSpace::wide(streams.bits, &regions, LOWEST)
         };

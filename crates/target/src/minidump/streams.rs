@@ -41,11 +41,11 @@ impl Streams {
         self.machine.os == Os::Windows
     }
 
-    /// How wide addresses of the program are: a 32-bit program on 64-bit Windows is dumped as a 64-bit process.
-    pub(super) fn bits(&self) -> u8 {
+    /// Whether this is the 64-bit process that carries a 32-bit program.
+    pub(super) fn carries_32_bits(&self) -> bool {
         let is_wow64 =
             |module: &Module| module.file_name().eq_ignore_ascii_case("wow64.dll") && !module.unloaded;
-        if self.modules.iter().any(is_wow64) { 32 } else { self.bits }
+        self.bits == 32 || self.modules.iter().any(is_wow64)
     }
 }
 
