@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Io,
     /// Our own output cannot be written.
     Write,
+    /// The caller asked to stop.
+    Interrupted,
 }
 
 impl Error {

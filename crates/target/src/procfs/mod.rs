@@ -10,7 +10,7 @@ pub mod limits;
 mod lines;
 pub mod maps;
 pub mod meminfo;
-mod number;
+pub(crate) mod number;
 pub mod rollup;
 pub mod smaps;
 pub mod stat;

@@ -4,8 +4,10 @@
 //! and `brk` need (20 ms a GiB of small pages). So nothing is read that was not asked for, region lists come from `maps`
 //! where that is enough, and large processes are read in small steps: see [`Care`].
 
+mod dump;
 mod find;
 mod limits;
+mod memory;
 mod pagemap;
 mod proc_dir;
 mod read_ahead;
@@ -15,8 +17,10 @@ mod snapshot;
 mod sweep;
 mod threads;
 
+pub use dump::{DumpOptions, DumpProgress, Dumped, Estimate, dump, estimate};
 pub use find::find;
 pub use limits::limits;
+pub use memory::ProcessMemory;
 pub use proc_dir::{ProcDir, age_seconds};
 pub use sampler::{Reading, Sampler};
 pub use save::{Saved, save};

@@ -9,6 +9,7 @@
 
 mod scan;
 mod shares;
+mod touched;
 
 use std::fs::File;
 use std::io;
@@ -22,6 +23,7 @@ use super::ProcDir;
 
 use scan::{GUARD, PageRegion, ScanRequest, ZERO, scan};
 use shares::{Entry, Shares};
+pub(super) use touched::{Stretch, Which};
 
 /// Pages a step: the most that may be looked at while the target waits.
 const STEP: usize = 512;

@@ -17,6 +17,8 @@ pub(super) struct PageRegion {
     categories: u64,
 }
 
+/// A page of a file: in a private mapping one that was never written.
+pub(super) const FILE: u64 = 1 << 2;
 const PRESENT: u64 = 1 << 3;
 const SWAPPED: u64 = 1 << 4;
 /// The one page of zeros that stands for all memory that was only ever read: present, but nobody's.
@@ -25,6 +27,11 @@ pub(super) const ZERO: u64 = 1 << 5;
 pub(super) const GUARD: u64 = 1 << 8;
 
 impl PageRegion {
+    /// Only where guards were asked for.
+    pub(super) fn is_guard(&self) -> bool {
+        self.categories & GUARD != 0
+    }
+
     pub(super) fn run(&self) -> Run {
         Run {
             range: Range { start: Address(self.start), end: Address(self.end) },
@@ -44,11 +51,11 @@ pub(super) struct ScanRequest {
     pub(super) walk_end: u64,
     found: u64,
     found_length: u64,
-    max_pages: u64,
+    pub(super) max_pages: u64,
     category_inverted: u64,
     category_mask: u64,
     category_anyof_mask: u64,
-    return_mask: u64,
+    pub(super) return_mask: u64,
 }
 
 impl ScanRequest {

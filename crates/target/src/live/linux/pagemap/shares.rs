@@ -18,6 +18,11 @@ impl Entry {
         self.0 >> 62 & 1 == 1
     }
 
+    /// A page of a file or of shared memory. Since Linux 3.5.
+    pub(super) fn is_file(self) -> bool {
+        self.0 >> 61 & 1 == 1
+    }
+
     /// Mapped by this process only. Since Linux 4.2.
     fn is_exclusive(self) -> bool {
         self.0 >> 56 & 1 == 1
