@@ -18,6 +18,9 @@ const WINDOW: usize = 1024 * 1024;
 ///
 /// A page that cannot be read (a guard inside a writable region, a file cut behind its mapping) is left out, and so is
 /// everything once the process has ended.
+///
+/// Ask only for what has been touched, where that is known: the kernel gives pages to shared memory that is read for the
+/// first time, and a page that the program itself has to fill (`userfaultfd`) is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessMemory {
     pid: ProcessId,

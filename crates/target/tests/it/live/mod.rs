@@ -1,9 +1,11 @@
 //! Running processes: ourselves, and programs of the testkit that tell their own truth.
 
 mod care;
+mod dump;
 mod edges;
 mod ending;
 mod find;
+mod memory;
 mod sampler;
 mod snapshot;
 mod sweep;

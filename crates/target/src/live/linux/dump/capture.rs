@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use residue_model::{Bytes, Gap, Process, ProcessId, Range};
 
-use super::copy::{Ends, Event, copy};
+use super::copy::{Ends, Event, copy, hurry};
 use super::elf::{Layout, front_size, program_header_size};
 use super::freeze::{Frozen, traced};
 use super::map::{Map, WishList};
@@ -39,6 +39,10 @@ pub(super) struct Job<'a> {
     pub(super) proc_dir: &'a ProcDir,
     pub(super) process: &'a Process,
     pub(super) wanted: Wanted,
+    /// How much can be copied before any of it is written.
+    pub(super) staging: Bytes,
+    /// How many may read at once.
+    pub(super) readers: usize,
 }
 
 impl Job<'_> {
@@ -52,6 +56,7 @@ impl Job<'_> {
             return Err(traced);
         }
         let wishes = WishList::read(self.proc_dir, pid).map_err(|error| explain(error, self.process))?;
+        hurry();
         let frozen = Frozen::stop(self.proc_dir, pid).map_err(|error| self.explained(error))?;
         ends.tell(Event::Stopped)?;
         let mut captured = self.captured(&frozen, &wishes, ends).map_err(|error| self.explained(error))?;
@@ -74,9 +79,9 @@ impl Job<'_> {
         let identity = status::Identity::read(proc_dir, pid);
         let notes = notes::notes(machine, &identity, &threads, &map, page_size_bytes);
 
-        let headers = front_size(machine);
+        let headers = u64::from(front_size(machine));
         let most = 1 + 2 * plan.segments.len() as u64 + SPARE_HEADERS;
-        let notes_at = headers + most * program_header_size(machine);
+        let notes_at = headers + most * u64::from(program_header_size(machine));
         let layout = Layout { machine, headers, notes: (notes_at, notes.len() as u64) };
         let end = plan.place((notes_at + notes.len() as u64).next_multiple_of(page_size_bytes));
         if !machine.is_64_bit() && end > u64::from(u32::MAX) {
@@ -85,7 +90,9 @@ impl Job<'_> {
                 .help("the core of a 32-bit process cannot be larger than 4 GiB"));
         }
         ends.tell(Event::Planned(plan.size()))?;
-        let unreadable = copy(proc_dir, pid, &plan.pieces, ends)?;
+        // When not all of it fits, the writer is what is waited for, and a second reader would only take its processor.
+        let readers = if plan.size() <= self.staging { self.readers } else { 1 };
+        let unreadable = copy(proc_dir, pid, &plan.pieces, ends, readers)?;
         let lost: Bytes = unreadable.iter().map(|range| range.size()).sum();
         plan.gaps.extend(lost_pages(pid, &unreadable, lost));
         Ok(Captured {

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::plan::Segment;
 
 /// `PN_XNUM`: the count stands in the first section header.
-const MANY: usize = 0xffff;
+const MANY: u16 = 0xffff;
 
 const CORE: u16 = 4;
 const LOAD: u32 = 1;
@@ -35,7 +35,8 @@ impl Numbers {
         self.bytes.extend_from_slice(&number.to_le_bytes());
     }
 
-    /// As long as an address is. What a 32-bit process cannot have is cut: whoever writes files checks their size.
+    /// As long as an address is. What a 32-bit process cannot have is cut: whoever lays out a core checks its size.
+    #[allow(clippy::cast_possible_truncation, reason = "no address or size of a 32-bit process is longer")]
     pub(super) fn long(&mut self, number: u64) {
         if self.machine.is_64_bit() {
             self.bytes.extend_from_slice(&number.to_le_bytes());
@@ -60,12 +61,12 @@ pub(super) struct Layout {
 }
 
 /// How large one program header is.
-pub(super) fn program_header_size(machine: Machine) -> u64 {
+pub(super) fn program_header_size(machine: Machine) -> u16 {
     if machine.is_64_bit() { 56 } else { 32 }
 }
 
 /// How large the file header is, with the section header that only a core of very many regions uses.
-pub(super) fn front_size(machine: Machine) -> u64 {
+pub(super) fn front_size(machine: Machine) -> u16 {
     if machine.is_64_bit() { 128 } else { 52 + 40 }
 }
 
@@ -73,7 +74,7 @@ pub(super) fn front_size(machine: Machine) -> u64 {
 pub(super) fn front(layout: &Layout, program_headers: usize) -> Vec<u8> {
     let is_64_bit = layout.machine.is_64_bit();
     let (class, size, section_size) = if is_64_bit { (2, 64, 64) } else { (1, 52, 40) };
-    let many = program_headers >= MANY;
+    let many = program_headers >= usize::from(MANY);
     let mut out = Numbers::of(layout.machine);
     out.bytes.extend_from_slice(&[0x7f, b'E', b'L', b'F', class, 1, 1]);
     out.pad(16);
@@ -85,8 +86,8 @@ pub(super) fn front(layout: &Layout, program_headers: usize) -> Vec<u8> {
     out.long(if many { u64::from(size) } else { 0 });
     out.word(0);
     out.half(size);
-    out.half(program_header_size(layout.machine) as u16);
-    out.half(if many { MANY } else { program_headers } as u16);
+    out.half(program_header_size(layout.machine));
+    out.half(u16::try_from(program_headers).unwrap_or(MANY));
     out.half(if many { section_size } else { 0 });
     out.half(u16::from(many));
     out.half(0);
@@ -101,7 +102,7 @@ pub(super) fn front(layout: &Layout, program_headers: usize) -> Vec<u8> {
         out.word(0);
         out.word(u32::try_from(program_headers).unwrap_or(u32::MAX));
     }
-    out.pad(front_size(layout.machine) as usize);
+    out.pad(usize::from(front_size(layout.machine)));
     out.bytes
 }
 
@@ -171,7 +172,7 @@ mod tests {
     }
 
     fn core(machine: Machine, segments: &[Segment]) -> Vec<u8> {
-        let headers = front_size(machine);
+        let headers = u64::from(front_size(machine));
         let layout = Layout { machine, headers, notes: (0x1000, 0x20) };
         let mut bytes = front(&layout, segments.len() + 1);
         assert_eq!(bytes.len() as u64, headers);

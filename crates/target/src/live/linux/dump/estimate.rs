@@ -9,16 +9,16 @@ use crate::Result;
 use crate::live::linux::ProcDir;
 use crate::live::linux::snapshot::identify;
 
-/// How fast a stopped process is read, and a core written when there is no more room to put it: half of what was
-/// measured on an idle machine.
-const READ_BYTES_A_SECOND: u64 = 2 << 30;
+/// How fast a stopped process is read, and a core written once there is no more room to put it: less than half of what an
+/// idle machine did, and what one did whose processors were all taken.
+const READ_BYTES_A_SECOND: u64 = 3 << 30;
 const WRITTEN_BYTES_A_SECOND: u64 = 1 << 30;
 
 /// Registers, regions and page tables of a process of ordinary size.
 const BASE: Duration = Duration::from_millis(5);
 
 /// One thread more to be stopped.
-const THREAD: Duration = Duration::from_micros(20);
+const THREAD: Duration = Duration::from_micros(50);
 
 /// What a core will cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

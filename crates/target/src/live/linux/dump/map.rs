@@ -80,6 +80,7 @@ impl Map {
 
 /// What only `smaps` says of a region and a core must mind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent flags, as the kernel prints them")]
 pub(super) struct Wishes {
     /// `dd`: the program asks to leave it out of dumps (`MADV_DONTDUMP`).
     pub(super) not_dumped: bool,

@@ -2,6 +2,7 @@
 //!
 //! The process stands only while its memory is copied. A thread of its own stops it, reads it and lets it go
 //! (`capture`); meanwhile the caller's thread writes what was read, as fast as the disk takes it (`staging` says why).
+//! Nothing is synced to the disk: a machine that loses its power may lose the core.
 //! The core is one that debuggers read: an ELF file with the kernel's notes, sparse where memory was never touched.
 //! What was not saved has less in the file than in memory, and never shows as zeros.
 
@@ -22,7 +23,9 @@ mod tracee;
 mod treatment;
 mod writer;
 
+use std::num::NonZero;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -41,8 +44,12 @@ use writer::Writer;
 
 pub use estimate::{Estimate, estimate};
 
+/// More readers are faster, but not much: they wait for the same memory.
+const READERS: usize = 2;
+
 /// What goes into a core, and how it is written.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent switches, as a command line has them")]
 pub struct DumpOptions<'a> {
     /// Files too, as far as they can be read: text and shared mappings. Otherwise only what a process changed of them.
     pub all_files: bool,
@@ -128,8 +135,12 @@ pub fn dump(
     let draft = if options.compress { place.nameless()? } else { place.draft()? };
     let mut staging = staging::take(cost.staging)?;
     let wanted = Wanted { all_files: options.all_files, excluded: options.excluded };
-    let job = Job { proc_dir, process: &process, wanted };
-    let mut writer = Writer { place: &place, draft: &draft, interrupted: options.interrupted, progress };
+    // Each reader may hold a chunk that is not full.
+    let room = Bytes(staging.len() as u64) - Bytes((READERS * staging::CHUNK) as u64);
+    let readers = thread::available_parallelism().map_or(1, NonZero::get).min(READERS);
+    let job = Job { proc_dir, process: &process, wanted, staging: room, readers };
+    let interrupted = options.interrupted;
+    let mut writer = Writer { place: &place, draft: &draft, interrupted, progress, staging: room };
 
     let captured = thread::scope(|scope| {
         let (to_writer, events) = channel();
@@ -138,7 +149,7 @@ pub fn dump(
             // The other end is right here: it cannot be gone yet.
             let _ = to_reader.send(chunk);
         }
-        let ends = Ends { events: to_writer, free };
+        let ends = Ends { events: to_writer, free: Mutex::new(free) };
         let reader = scope.spawn(move || job.capture(&ends));
         // The writer takes its ends with it: when it fails, the reader finds nobody and lets the process go.
         let written = writer.write(events, to_reader);

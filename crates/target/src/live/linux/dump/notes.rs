@@ -12,6 +12,9 @@ const AUXILIARY: u32 = 6;
 const SIGNAL_INFO: u32 = 0x5349_4749;
 const FILES: u32 = 0x4649_4c45;
 
+/// Who is shown for an owner whose number is too large for 16 bits. Source: `fs.overflowuid`.
+const OVERFLOWN: u16 = 65534;
+
 /// All notes, in the kernel's order: readers take the first thread for the one that matters, and what follows a
 /// thread's registers for its own.
 pub(super) fn notes(
@@ -54,12 +57,12 @@ fn add(notes: &mut Vec<u8>, name: &str, kind: u32, content: &[u8]) {
 /// `struct elf_prstatus`.
 fn status(machine: Machine, identity: &Identity, thread: &ThreadStatus) -> Vec<u8> {
     let mut out = Numbers::of(machine);
-    let signal = thread.signal.unsigned_abs();
-    // Number, code and errno of the signal.
-    for number in [signal, 0, 0] {
+    // Signals are small numbers. Number, code and errno of this one.
+    let signal = u16::try_from(thread.signal).unwrap_or_default();
+    for number in [u32::from(signal), 0, 0] {
         out.word(number);
     }
-    out.half(signal as u16);
+    out.half(signal);
     out.half(0);
     out.long(0);
     out.long(thread.blocked);
@@ -81,7 +84,8 @@ fn status(machine: Machine, identity: &Identity, thread: &ThreadStatus) -> Vec<u
 /// `struct elf_prpsinfo`.
 fn process(machine: Machine, identity: &Identity) -> Vec<u8> {
     let mut out = Numbers::of(machine);
-    out.byte(b"RSDTZW".iter().position(|&letter| letter == identity.letter).unwrap_or_default() as u8);
+    let state = b"RSDTZW".iter().position(|&letter| letter == identity.letter);
+    out.byte(state.and_then(|state| u8::try_from(state).ok()).unwrap_or_default());
     out.byte(identity.letter);
     out.byte(u8::from(identity.letter == b'Z'));
     out.byte(identity.nice.cast_unsigned());
@@ -92,8 +96,9 @@ fn process(machine: Machine, identity: &Identity) -> Vec<u8> {
         out.word(identity.gid);
     } else {
         out.long(identity.flags);
-        out.half(identity.uid as u16);
-        out.half(identity.gid as u16);
+        for number in [identity.uid, identity.gid] {
+            out.half(u16::try_from(number).unwrap_or(OVERFLOWN));
+        }
     }
     for number in [identity.pid, identity.parent, identity.group, identity.session] {
         out.word(number);

@@ -24,6 +24,16 @@ pub(super) struct Piece {
     pub(super) forced: bool,
 }
 
+impl Piece {
+    /// The first bytes, and what is behind.
+    pub(super) fn split(self, size: u64) -> (Piece, Piece) {
+        let middle = Address(self.range.start.0 + size);
+        let first = Piece { range: Range { end: middle, ..self.range }, ..self };
+        let rest = Piece { range: Range { start: middle, ..self.range }, offset: self.offset + size, ..self };
+        (first, rest)
+    }
+}
+
 /// The layout of a core.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {

@@ -1,12 +1,19 @@
 //! Where copied memory waits to be written.
 //!
-//! The target stands only while it is read, and reading is faster than any disk. Measured with 2 GiB on two processors
-//! (Linux 6.18, ext4; five runs; seconds that the target stands): one thread that reads and writes in turn 0.84–3.6; straight into
-//! the mapped output file 0.9–1.3, since each page faults, or 0.45–0.6 with its pages made before, which takes the room on
-//! disk for zeros too and kills the writer with SIGBUS when there is none; a reader and a writer with 64 MiB between them
-//! 0.53–0.77, until the kernel makes the writer wait for the disk; with room for all of it 0.46–0.53, whatever the disk
-//! does. So: as much room as the machine can spare, made before the target is stopped, of huge pages where there are any
-//! (making 2 GiB of them takes 0.3 s, of small ones 0.7 s).
+//! The target stands only while it is read, and reading is faster than any disk. Measured with 2 GiB of small pages on
+//! two processors (Linux 6.18, ext4; three runs and more each), the target stands for
+//!
+//! - 0.84 to 3.6 s when one thread reads and writes in turn;
+//! - 0.9 to 1.3 s when it reads straight into the mapped output file, whose pages fault one by one; 0.45 to 0.6 s when
+//!   they are made before, but then zeros take room on the disk too, and a full disk kills the writer with SIGBUS;
+//! - 0.53 to 0.77 s with a reader, a writer and 64 MiB between them, and 2.4 to 3.2 s once other work keeps the processors
+//!   or the disk busy: the reader waits for the writer;
+//! - 0.46 to 0.53 s with room for all of it, and 0.21 to 0.35 s with two readers and a writer that waits for its turn
+//!   until the target runs again.
+//!
+//! So the copy takes as much room as the machine can spare, in pages that are there before the target is stopped (huge
+//! ones where there are any: 2 GiB of them take 0.3 s to make, of small ones 0.7 s). Only what has no room is written
+//! while the target stands.
 
 use memmap2::{Advice, MmapMut};
 use residue_model::{Bytes, ProcessId};
@@ -18,7 +25,10 @@ use crate::{Error, Result};
 pub(super) const CHUNK: usize = 4 * 1024 * 1024;
 
 /// With fewer chunks the reader and the writer wait for each other.
-const FEWEST: u64 = 4;
+const FEWEST: usize = 4;
+
+/// Chunks beyond those of a process that stays as it is.
+const MORE: u64 = 4;
 
 /// The part of the memory left on this machine, and in our control group, that is taken.
 const SHARE: u64 = 4;
@@ -26,9 +36,9 @@ const SHARE: u64 = 4;
 /// How much room to make for a copy of this size.
 pub(super) fn room(proc_dir: &ProcDir, size: Bytes, wanted: Option<Bytes>) -> Bytes {
     let spare = wanted.unwrap_or_else(|| Bytes(headroom(proc_dir).0 / SHARE));
-    // One more than it takes: the size is told before the target stops, and it still grows.
+    // More than it takes: the size is told before the target stops, and it still grows.
     let chunks = |size: Bytes| size.0.div_ceil(CHUNK as u64);
-    let count = (chunks(size) + 1).min(chunks(spare)).max(FEWEST);
+    let count = (chunks(size) + MORE).min(chunks(spare)).max(FEWEST as u64);
     Bytes(count * CHUNK as u64)
 }
 
@@ -42,7 +52,7 @@ fn headroom(proc_dir: &ProcDir) -> Bytes {
 /// Takes the room, in memory that is there: a page that faults while the target stands would make it wait.
 pub(super) fn take(room: Bytes) -> Result<MmapMut> {
     let size = usize::try_from(room.0).unwrap_or(usize::MAX);
-    let fewest = FEWEST as usize * CHUNK;
+    let fewest = FEWEST * CHUNK;
     let mut staging = MmapMut::map_anon(size)
         .or_else(|_| MmapMut::map_anon(fewest))
         .map_err(|error| Error::reading("memory for the copy", error))?;
@@ -62,8 +72,8 @@ mod tests {
     fn room_is_bounded_by_what_is_needed_and_by_what_is_wanted() {
         let proc_dir = ProcDir::open().expect("tests run where /proc is mounted");
         let chunk = CHUNK as u64;
-        assert_eq!(room(&proc_dir, Bytes(1), Some(Bytes::gib(1))), Bytes(FEWEST * chunk));
-        assert_eq!(room(&proc_dir, Bytes(10 * chunk), Some(Bytes::gib(1))), Bytes(11 * chunk));
+        assert_eq!(room(&proc_dir, Bytes(1), Some(Bytes::gib(1))), Bytes((1 + MORE) * chunk));
+        assert_eq!(room(&proc_dir, Bytes(10 * chunk), Some(Bytes::gib(1))), Bytes((10 + MORE) * chunk));
         assert_eq!(room(&proc_dir, Bytes::gib(9), Some(Bytes(20 * chunk))), Bytes(20 * chunk));
         assert!(room(&proc_dir, Bytes::gib(1 << 20), None) <= Bytes(headroom(&proc_dir).0 / 2));
     }

@@ -55,12 +55,12 @@ impl Survey<'_> {
     fn finish(mut self) -> Plan {
         if self.excluded > Bytes::ZERO {
             let why = "the program asks that dumps leave it out (MADV_DONTDUMP)";
-            self.gap(format!("{} bytes", self.excluded.0), why);
+            self.gap(&format!("{} bytes", self.excluded.0), why);
         }
         self.plan
     }
 
-    fn gap(&mut self, what: String, why: &str) {
+    fn gap(&mut self, what: &str, why: &str) {
         self.plan.gaps.push(Gap::new(format!("{what} of process {}", self.pid), why));
     }
 
@@ -86,14 +86,14 @@ impl Survey<'_> {
         let left = leave_gigantic(&mut parts);
         if left > Bytes::ZERO {
             let what = format!("{} untouched bytes of the region at {}", left.0, place.range.start);
-            self.gap(what, "left out so that the core does not look that large: all of them are zero");
+            self.gap(&what, "left out so that the core does not look that large: all of them are zero");
         }
         parts
     }
 
     fn unknown(&mut self, place: &Place<'_>, error: &io::Error) -> Parts {
         let why = format!("the kernel does not say which of its pages are there: {error}");
-        self.gap(format!("the region at {} ({} bytes)", place.range.start, place.size()), &why);
+        self.gap(&format!("the region at {} ({} bytes)", place.range.start, place.size()), &why);
         parts(place.range, &[], Fate::Left)
     }
 
@@ -127,7 +127,7 @@ impl Survey<'_> {
         let parts = parts(place.range, &self.pages(place, Which::Touched), Fate::Left);
         if parts.iter().any(|(_, fate)| *fate == Fate::Left) {
             self.gap(
-                format!("shared memory at {} that the process has not touched", place.range.start),
+                &format!("shared memory at {} that the process has not touched", place.range.start),
                 "others may have written it; only root can see where",
             );
         }
@@ -140,24 +140,28 @@ fn fates(found: &[Stretch]) -> Parts {
     found.iter().map(|stretch| (stretch.range, fate(stretch.is_guard))).collect()
 }
 
-/// Where the file behind a region holds something.
+/// Where the file behind a region holds something, and where it has ended: there is nothing then, not even zeros.
 fn held_by_file(proc_dir: &ProcDir, pid: ProcessId, place: &Place<'_>) -> io::Result<Parts> {
     let (start, end) = (place.range.start.0, place.range.end.0);
     let file = proc_dir.open_at(&format!("{pid}/map_files/{start:x}-{end:x}"))?;
+    let size = file.metadata()?.len().next_multiple_of(rustix::param::page_size() as u64);
     let (from, to) = (place.offset.0, place.offset.0 + place.size());
-    let address = |offset: u64| Address(start + (offset.clamp(from, to) - from));
+    let range = |first: u64, last: u64| Range {
+        start: Address(start + (first.clamp(from, to) - from)),
+        end: Address(start + (last.clamp(from, to) - from)),
+    };
     let (mut runs, mut at) = (Parts::new(), from);
-    while at < to {
-        at = match seek(&file, SeekFrom::Data(at)) {
+    while at < to.min(size) {
+        let data = match seek(&file, SeekFrom::Data(at)) {
             // Nothing behind this point.
             Err(rustix::io::Errno::NXIO) => break,
             found => found?,
         };
-        let hole = seek(&file, SeekFrom::Hole(at))?;
-        if at < to {
-            runs.push((Range { start: address(at), end: address(hole) }, Fate::Copied));
+        at = seek(&file, SeekFrom::Hole(data))?;
+        if data < to {
+            runs.push((range(data, at), Fate::Copied));
         }
-        at = hole;
     }
+    runs.push((range(size, to), Fate::Left));
     Ok(runs)
 }

@@ -40,7 +40,8 @@ pub(super) fn interrupt(tid: u32) -> io::Result<()> {
 ///
 /// A thread of a process that is stopped for job control goes back into that stop.
 pub(super) fn detach(tid: u32, signal: c_int) -> io::Result<()> {
-    call(libc::PTRACE_DETACH, tid, null_mut(), signal as usize as *mut c_void).map(drop)
+    call(libc::PTRACE_DETACH, tid, null_mut(), usize::try_from(signal).unwrap_or_default() as *mut c_void)
+        .map(drop)
 }
 
 /// How a seized thread stands now, without waiting.

@@ -22,6 +22,8 @@ pub(super) struct Writer<'a> {
     pub(super) draft: &'a Draft,
     pub(super) interrupted: &'a dyn Fn() -> bool,
     pub(super) progress: &'a mut dyn FnMut(DumpProgress),
+    /// How much can be copied before any of it is written.
+    pub(super) staging: Bytes,
 }
 
 impl Writer<'_> {
@@ -39,20 +41,28 @@ impl Writer<'_> {
         free: Sender<&'c mut [u8]>,
     ) -> Result<()> {
         let (mut done, mut all) = (Bytes::ZERO, Bytes::ZERO);
+        // Where everything has room, nothing is written before the process runs again: writing would take processors and
+        // the memory's bandwidth from those who read.
+        let (mut waits, mut waiting) = (true, Vec::new());
         loop {
             self.go_on()?;
             match events.recv_timeout(PATIENCE) {
                 Ok(Event::Stopped) => (self.progress)(DumpProgress::Stopped),
-                Ok(Event::Planned(size)) => all = size,
-                Ok(Event::Filled(chunk)) => {
-                    done += self.chunk(&chunk)?;
-                    (self.progress)(DumpProgress::Copied(done, all));
-                    // The reader may have all it needs.
-                    let _ = free.send(chunk.bytes);
+                Ok(Event::Planned(size)) => (all, waits) = (size, size <= self.staging),
+                Ok(Event::Filled(chunk)) => waiting.push(chunk),
+                Ok(Event::Resumed(stopped)) => {
+                    waits = false;
+                    (self.progress)(DumpProgress::Resumed(stopped));
                 }
-                Ok(Event::Resumed(stopped)) => (self.progress)(DumpProgress::Resumed(stopped)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            for chunk in if waits { Vec::new() } else { std::mem::take(&mut waiting) } {
+                self.go_on()?;
+                done += self.chunk(&chunk)?;
+                (self.progress)(DumpProgress::Copied(done, all));
+                // The reader may have all it needs.
+                let _ = free.send(chunk.bytes);
             }
         }
     }
@@ -71,7 +81,7 @@ impl Writer<'_> {
         let mut layout = captured.layout;
         let mut end = captured.end;
         let count = captured.segments.len() + 1;
-        let size = count as u64 * program_header_size(layout.machine);
+        let size = count as u64 * u64::from(program_header_size(layout.machine));
         if layout.headers + size > layout.notes.0 {
             // More than there is room for at the front, where readers of a cut file would find them.
             layout.headers = end.next_multiple_of(8);

@@ -102,7 +102,7 @@ impl Pagemap {
 fn add(runs: &mut Vec<Stretch>, range: Range, is_guard: bool) {
     match runs.last_mut() {
         Some(last) if last.range.end == range.start && last.is_guard == is_guard => {
-            last.range.end = range.end
+            last.range.end = range.end;
         }
         _ => runs.push(Stretch { range, is_guard }),
     }
