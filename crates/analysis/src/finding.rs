@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use residue_model::{Bytes, Counter, Event, Limit, Region, State, Usage};
+use residue_model::{Address, Bytes, Counter, Event, Limit, Region, Snapshot, State, Usage};
 use serde::Serialize;
 
 use crate::content::Runtime;
-use crate::growth::{Signal, Verdict, VerdictKind};
+use crate::growth::{Class, Signal, Verdict, VerdictKind};
 use crate::inside::committed;
 use crate::{Examined, FreeSpace, Histogram, Inside, Map, Subject};
 
@@ -45,7 +45,7 @@ pub enum Evidence {
     /// A runtime manages memory of its own.
     Managed { runtimes: Vec<Runtime> },
     /// What ended the process that left a dump.
-    Ended { event: Event, is_readable: bool },
+    Ended { event: Event, look_at: Option<Address> },
     /// Much address space is free, none of it in one piece.
     Fragmented { free: FreeSpace, bits: u8 },
     /// Address space runs out: a 32-bit process near its end.
@@ -87,6 +87,7 @@ pub fn findings(map: &Map, verdict: Option<&Verdict>, inside: &Inside) -> Vec<Fi
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(verdict.and_then(growth));
     findings.extend(equal_regions(map, inside));
+    findings.extend(ended(map));
     findings.extend(dominant(map, inside));
     findings.extend(fragmented(map));
     findings.extend(exhausted(map));
@@ -96,7 +97,6 @@ pub fn findings(map: &Map, verdict: Option<&Verdict>, inside: &Inside) -> Vec<Fi
     findings.extend(shared_memory(map));
     findings.extend(deleted_files(map));
     findings.extend(managed(inside));
-    findings.extend(ended(map));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -159,6 +159,8 @@ fn dominant(map: &Map, inside: &Inside) -> Option<Finding> {
         let sum = sums.entry(region.usage).or_default();
         *sum = (sum.0 + region.size(), sum.1 + 1);
     }
+    // Programs and files are there from the start: they explain no growth.
+    sums.retain(|usage, _| !matches!(Class::of(*usage), Class::Files));
     let (&usage, &(size, regions)) = sums.iter().max_by_key(|(_, (size, _))| *size)?;
     let share = size.share_of(committed(&map.snapshot.regions));
     let is_same = |one: &&Examined| matches!(one.subject, Subject::Usage { usage: its, .. } if its == usage);
@@ -176,11 +178,13 @@ fn managed(inside: &Inside) -> Option<Finding> {
 fn ended(map: &Map) -> Option<Finding> {
     let event = map.snapshot.dump.as_ref()?.event.clone()?;
     // A debugger stops a process to dump it; that ended nothing.
-    let holds = |address| map.snapshot.regions.iter().any(|region| region.range.contains(address));
-    let is_readable = event.address.is_some_and(holds);
+    let Snapshot { regions, threads, .. } = &map.snapshot;
+    let holds = |address: &Address| regions.iter().any(|region| region.range.contains(*address));
+    let stack = || threads.iter().find(|thread| Some(thread.tid) == event.thread)?.stack_pointer;
+    // The address of a fault is often in no region; what led there stands on the stack.
+    let look_at = event.address.filter(holds).or_else(|| stack().filter(holds));
     let is_stop = matches!(event.name.as_str(), "SIGSTOP" | "SIGTRAP");
-    (!is_stop)
-        .then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event, is_readable } })
+    (!is_stop).then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event, look_at } })
 }
 
 fn fragmented(map: &Map) -> Option<Finding> {
@@ -261,7 +265,7 @@ fn deleted_files(map: &Map) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use residue_model::{Address, AddressSpace, LimitKind, Limits, Protection, Range, Snapshot};
+    use residue_model::{AddressSpace, LimitKind, Limits, Protection, Range};
 
     use super::*;
 

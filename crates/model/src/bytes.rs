@@ -1,3 +1,4 @@
+use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 
@@ -41,6 +42,24 @@ impl Bytes {
     }
 }
 
+/// `1.5 MiB`: binary units, one digit behind the point, none for bytes.
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} B", self.0);
+        }
+        let mut value = self.0 as f64 / 1024.0;
+        let mut unit = 0;
+        // 1023.95 and more would round to 1024.0 of the smaller unit.
+        while value >= 1023.95 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        write!(f, "{value:.1} {}", UNITS[unit])
+    }
+}
+
 impl Add for Bytes {
     type Output = Bytes;
     fn add(self, other: Bytes) -> Bytes {
@@ -78,6 +97,14 @@ mod tests {
         assert_eq!(Bytes(1) - Bytes(2), Bytes::ZERO);
         assert_eq!(Bytes(1).signed_since(Bytes(3)), -2);
         assert_eq!(Bytes(0).signed_since(Bytes(u64::MAX)), i64::MIN);
+    }
+
+    #[test]
+    fn a_size_never_shows_1024_of_a_unit() {
+        assert_eq!(Bytes(1023).to_string(), "1023 B");
+        assert_eq!(Bytes::kib(1).to_string(), "1.0 KiB");
+        assert_eq!(Bytes(1024 * 1024 - 1).to_string(), "1.0 MiB");
+        assert_eq!(Bytes(u64::MAX).to_string(), "16.0 EiB");
     }
 
     #[test]

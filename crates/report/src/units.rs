@@ -6,8 +6,7 @@ const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// `1.5 MiB`: one digit behind the point, none for bytes.
 pub fn size(size: Bytes) -> String {
-    let (value, unit) = scaled(size.0 as f64);
-    if unit == "B" { format!("{} B", size.0) } else { format!("{value:.1} {unit}") }
+    size.to_string()
 }
 
 /// The same, `-` for unknown.
@@ -55,9 +54,16 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// `350 ms`, `12 s`, `9 min`, `11 h`, `3 days`.
+/// `1 region`, `2 regions`.
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(number))
+}
+
+/// `0.4 ms`, `350 ms`, `12 s`, `9 min`, `11 h`, `3 days`.
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        s if s < 0.01 => format!("{:.1} ms", s * 1000.0),
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 2.0 * 3600.0 => format!("{:.0} min", s / 60.0),

@@ -8,7 +8,7 @@
 "use strict";
 
 const { data, regions, picture } = window.residue;
-const { bytes, hex, count, many, el, send, hear, usageLabel, totals, residentText } = window.residue;
+const { bytes, hex, count, many, el, send, hear, usageLabel, totals, residentText, held } = window.residue;
 const { layouts, pieces, clamp, strip, overview } = picture;
 const byId = (id) => document.getElementById(id);
 const tooltip = byId("tooltip"), selection = byId("selection");
@@ -93,6 +93,7 @@ function regionAt(x) {
 
 const rangeText = (start, size) => hex(start) + " – " + hex(start + size);
 
+const heldTitle = held[0].toUpperCase() + held.slice(1);
 function residentOf({ rss, size }) {
   return rss === null ? "-" : bytes(rss) + (size ? " (" + (100 * rss / size).toFixed(rss < size ? 1 : 0) + " %)" : "");
 }
@@ -104,7 +105,7 @@ function describe(piece) {
     ["Address", rangeText(piece.start, piece.size)], ["Size", bytes(piece.size)]];
   return [["", region.name || usageLabel(region)], ["Usage", usageLabel(region)],
     ["Address", rangeText(region.start, region.size)], ["Size", bytes(region.size)],
-    ["Resident", residentOf(region)], ["PSS", bytes(region.pss)], ["USS", bytes(region.uss)],
+    [heldTitle, residentOf(region)], ["PSS", bytes(region.pss)], ["USS", bytes(region.uss)],
     ["Swap", bytes(region.swap)], ["Protection", region.protection],
     ...(region.note ? [["Note", region.note]] : [])];
 }
@@ -114,7 +115,7 @@ function describeRange(first, last) {
   const free = list.filter((piece) => piece.kind === "free").map((piece) => piece.size);
   const start = list[0].start, end = list.at(-1).start + list.at(-1).size;
   return [["", many(sum.count, "region")], ["Address", rangeText(start, end - start)], ["Mapped", bytes(sum.size)],
-    ["Resident", residentText(sum)], ["Free", bytes(free.reduce((all, size) => all + size, 0))],
+    [heldTitle, residentText(sum)], ["Free", bytes(free.reduce((all, size) => all + size, 0))],
     ["Largest free", bytes(free.reduce((most, size) => Math.max(most, size), 0))]];
 }
 
@@ -263,7 +264,7 @@ function legendEntry(usage, list) {
   return el("button", { type: "button", onclick: pick, data: { usage, key: data.usages[usage].key }, aria: { pressed: "false" } },
     el("span", { className: "swatch" }),
     el("span", null, el("b", null, label), el("small", null, "\u00a0×\u00a0" + count(sum.count))),
-    el("small", null, bytes(sum.size) + ", " + residentText(sum) + " resident"));
+    el("small", null, bytes(sum.size) + ", " + residentText(sum) + " " + held));
 }
 
 function fillLegend() {
@@ -316,9 +317,9 @@ const button = (text, label, onclick) => el("button", { type: "button", title: l
 
 // How to read a column.
 function key() {
-  const marks = ["resident", "not resident", "not readable", "reserved", "free"];
-  return el("span", { className: "key" }, ...marks.map((mark) =>
-    el("span", null, el("span", { className: "swatch " + mark.replace(" ", "-") }), mark)));
+  const marks = { resident: held, "not-resident": "not " + held, "not-readable": "not readable", reserved: "reserved", free: "free" };
+  return el("span", { className: "key" }, ...Object.entries(marks).map(([swatch, mark]) =>
+    el("span", null, el("span", { className: "swatch " + swatch }), mark)));
 }
 
 function prepareStrip() {

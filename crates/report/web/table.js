@@ -54,6 +54,9 @@ const regions = (data.regions || []).map(
 const usageLabel = (region) => data.usages[region.usage].label;
 const title = (region) => [region.name, region.note].filter(Boolean).join(" · ");
 
+// What `rss` counts: pages in memory of a process, bytes that a dump holds.
+const held = data.dump ? "in the dump" : "resident";
+
 // Sums that keep what is unknown apart: `rss` is the known part, `unread` the regions without one.
 function totals(list) {
   const sum = { count: list.length, size: 0, rss: 0, unread: 0 };
@@ -133,7 +136,7 @@ const address = (key, label) => ({ ...number(key, label), text: (r) => hex(r[key
 const word = (key, label, text) => ({ key, label, numeric: false, value: text, text });
 
 const COLUMNS = [
-  address("start", "Start"), address("end", "End"), number("size", "Size"), number("rss", "RSS"),
+  address("start", "Start"), address("end", "End"), number("size", "Size"), number("rss", data.dump ? "In dump" : "RSS"),
   number("pss", "PSS"), number("uss", "USS"), number("swap", "Swap"),
   word("protection", "Prot.", (r) => r.protection), word("usage", "Usage", usageLabel), word("name", "Name", title),
 ];
@@ -163,7 +166,7 @@ function regionTable(table) {
     const all = many(regions.length, "region"), part = shown.length === regions.length ? "" : count(shown.length) + " of ";
     const lost = selected !== null && !shown.includes(regions[selected]);
     counter.textContent = part + all + ", " + bytes(sum.size) + " mapped, "
-      + residentText(sum) + " resident" + (lost ? "; the filter hides the selected region" : "") + ".";
+      + residentText(sum) + " " + held + (lost ? "; the filter hides the selected region" : "") + ".";
   }
 
   function redraw() { drawnFrom = -1; draw(); }
@@ -266,7 +269,7 @@ function filterBar(search) {
   bar.append(el("label", null, "Filter ", input), only);
 }
 
-window.residue = { data, regions, bytes, hex, count, many, el, send, hear, usageLabel, totals, residentText };
+window.residue = { held, data, regions, bytes, hex, count, many, el, send, hear, usageLabel, totals, residentText };
 for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
 const table = document.getElementById("region-table");
 if (table && data.regions) regionTable(table);

@@ -52,20 +52,21 @@ pub(crate) fn run(args: &DumpArgs, output: &mut Output) -> Result<Exit, Trouble>
     let dumped = result?;
     let file = args.output.display().to_string();
     if is_json {
-        json::dump(&mut output.out, &args.target, &file, &dumped_row(&dumped), &dumped.gaps)?;
+        json::dump(&mut output.out, &args.target, &file, &row(&dumped, args.compress), &dumped.gaps)?;
     } else {
-        terminal::dumped(&mut output.out, output.screen, &file, &dumped_row(&dumped), &dumped.gaps)?;
+        terminal::dumped(&mut output.out, output.screen, &file, &row(&dumped, args.compress), &dumped.gaps)?;
     }
     Ok(Exit::Done)
 }
 
-fn dumped_row(dumped: &residue::Dumped) -> json::DumpedRow {
+fn row(dumped: &residue::Dumped, compressed: bool) -> json::DumpedRow {
     json::DumpedRow {
         saved: dumped.saved,
         file_size: dumped.file_size,
         disk: dumped.disk,
         regions: dumped.regions as u64,
         threads: dumped.threads as u64,
+        compressed,
         stopped_ms: dumped.stopped.as_secs_f64() * 1000.0,
         estimate_ms: dumped.estimate.as_secs_f64() * 1000.0,
     }

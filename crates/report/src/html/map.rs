@@ -9,7 +9,7 @@ use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use super::{MAP, PICTURE, Page, STYLE, TABLE, count, gaps, number, sums};
 use crate::Result;
 use crate::units::{percent, size, size_or_dash};
-use crate::words::{self, remark};
+use crate::words::{self, protection, remark};
 
 /// Sizes in the histogram's table; the rest is in the JSON document.
 const SIZES: usize = 50;
@@ -20,8 +20,17 @@ const SIZES: usize = 50;
 /// When its data cannot be written.
 pub fn map(map: &Map) -> Result<String> {
     let title = format!("Address space of {}", words::target(&map.snapshot));
+    let subtitle = match &map.snapshot.dump {
+        Some(dump) => words::dump(dump, &map.snapshot),
+        None => live(map),
+    };
+    let page = Page { title: &title, subtitle: &subtitle, styles: &[STYLE], scripts: &[TABLE, PICTURE, MAP] };
+    page.render(&main(map), &Data::of(map))
+}
+
+fn live(map: &Map) -> String {
     let total = &map.summary.total;
-    let subtitle = format!(
+    format!(
         "{}-bit · {} regions · {} mapped or reserved · rss {} · pss {} · uss {} · swap {}",
         map.snapshot.space.bits,
         total.regions,
@@ -30,9 +39,7 @@ pub fn map(map: &Map) -> Result<String> {
         size_or_dash(total.pss),
         size_or_dash(total.uss),
         size_or_dash(total.swap)
-    );
-    let page = Page { title: &title, subtitle: &subtitle, styles: &[STYLE], scripts: &[TABLE, PICTURE, MAP] };
-    page.render(&main(map), &Data::of(map))
+    )
 }
 
 fn main(map: &Map) -> Markup {
@@ -55,7 +62,7 @@ fn main(map: &Map) -> Markup {
             (sums("Protection", &summary.by_protection, &summary.total))
             (histogram(map))
             (free(map))
-            (reclaimable(map))
+            @if map.snapshot.dump.is_none() { (reclaimable(map)) }
         }
         section id="regions" {
             h2 { "Regions" }
@@ -135,6 +142,8 @@ fn reclaimable(map: &Map) -> Markup {
 /// What the picture is drawn from.
 #[derive(Serialize)]
 struct Data<'a> {
+    /// What is resident of a process is what was saved of a dump.
+    dump: bool,
     bits: u8,
     space: Space,
     usages: Vec<UsageName>,
@@ -175,6 +184,7 @@ impl<'a> Data<'a> {
         let rows = &map.snapshot.regions;
         let regions = Regions { rows, names: rows.iter().map(name_of).collect() };
         Data {
+            dump: map.snapshot.dump.is_some(),
             bits: map.snapshot.space.bits,
             space: Space { start: map.snapshot.space.range.start.0, end: map.snapshot.space.range.end.0 },
             usages: Usage::ALL
@@ -210,9 +220,9 @@ impl Serialize for RegionRow<'_> {
         row.serialize_element(&region.range.start.0)?;
         row.serialize_element(&region.size().0)?;
         row.serialize_element(&usage)?;
-        row.serialize_element(&region.protection)?;
+        row.serialize_element(&protection(region))?;
         row.serialize_element(&name.map_or(-1, |place| i64::try_from(place).unwrap_or(-1)))?;
-        row.serialize_element(&counter(Counter::Rss))?;
+        row.serialize_element(&counter(Counter::Rss).or(region.saved.map(|Bytes(bytes)| bytes)))?;
         row.serialize_element(&counter(Counter::Pss))?;
         row.serialize_element(&region.counters.uss().map(|Bytes(bytes)| bytes))?;
         row.serialize_element(&counter(Counter::Swap))?;

@@ -83,26 +83,29 @@ fn count(value: u64) -> Markup {
     html! { td.number data-value=(value) { (value) } }
 }
 
-/// A table of sums.
+/// A table of sums: with resident sizes of a process, with what was saved of a dump.
 fn sums(heading: &str, rows: &[Row], total: &Row) -> Markup {
+    let held: &[&str] = if total.saved.is_some() { &["In dump"] } else { &["RSS", "PSS", "USS", "Swap"] };
     html! {
         h3 { (heading) }
         div.scroll {
             table.sortable {
                 thead { tr {
                     th { (heading) }
-                    @for title in ["Regions", "Size", "% mapped", "% space", "Largest", "RSS", "PSS", "USS", "Swap"] {
+                    @for title in ["Regions", "Size", "% mapped", "% space", "Largest"].iter().chain(held) {
                         th.number { (title) }
                     }
                 } }
-                tbody { @for row in rows { (sum(row)) } }
-                tfoot { (sum(total)) }
+                tbody { @for row in rows { (sum(row, held.len())) } }
+                tfoot { (sum(total, held.len())) }
             }
         }
     }
 }
 
-fn sum(row: &Row) -> Markup {
+fn sum(row: &Row, held: usize) -> Markup {
+    let live = [row.rss, row.pss, row.uss, row.swap];
+    let held = if held == 1 { &[row.saved][..] } else { &live };
     html! {
         tr {
             td { (row.label) }
@@ -111,10 +114,7 @@ fn sum(row: &Row) -> Markup {
             td.number data-value=(row.share_of_mapped) { (percent(row.share_of_mapped)) }
             td.number data-value=(row.share_of_space) { (percent(row.share_of_space)) }
             (number(Some(row.largest)))
-            (number(row.rss))
-            (number(row.pss))
-            (number(row.uss))
-            (number(row.swap))
+            @for value in held { (number(*value)) }
         }
     }
 }

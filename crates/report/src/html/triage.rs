@@ -55,7 +55,7 @@ fn main(diagnosis: &Diagnosis) -> Markup {
             }
         }
         section id="footprint" {
-            h2 { "Footprint" }
+            h2 { @if diagnosis.watched.is_some() { "Footprint" } @else { "Address space" } }
             @if diagnosis.watched.is_some() { (footprint(diagnosis)) }
             (sums("Usage", &diagnosis.map.summary.by_usage, &diagnosis.map.summary.total))
         }

@@ -19,6 +19,8 @@ pub struct DumpedRow {
     pub regions: u64,
     /// Threads whose registers it holds.
     pub threads: u64,
+    /// It is a zstd stream.
+    pub compressed: bool,
     /// How long the process stood still.
     pub stopped_ms: f64,
     /// How long it was expected to.

@@ -5,7 +5,7 @@ use residue_model::Gap;
 use super::{Screen, gaps};
 use crate::Result;
 use crate::json::DumpedRow;
-use crate::units::{count, duration, size};
+use crate::units::{counted, duration, size};
 
 /// Writes what a core holds and what it cost the process.
 ///
@@ -19,10 +19,10 @@ pub fn dumped(
     missing: &[Gap],
 ) -> Result<()> {
     let line = format!(
-        "wrote {file}: {} of memory in {} regions, {} threads; the file takes {} of disk, looks like {}",
+        "wrote {file}: {} of memory in {}, {}; the file takes {} of disk, looks like {}",
         size(dumped.saved),
-        count(dumped.regions),
-        count(dumped.threads),
+        counted(dumped.regions, "region"),
+        counted(dumped.threads, "thread"),
         size(dumped.disk),
         size(dumped.file_size)
     );
@@ -33,7 +33,9 @@ pub fn dumped(
         duration(dumped.stopped_ms / 1000.0),
         duration(dumped.estimate_ms / 1000.0)
     )?;
-    let next = format!("next: residue triage {0}, or: gdb -c {0}", crate::words::quoted(file));
+    let file = crate::words::quoted(file);
+    let gdb = if dumped.compressed { format!("zstd -d {file} for gdb") } else { format!("gdb -c {file}") };
+    let next = format!("next: residue triage {file}, or: {gdb}");
     writeln!(out, "{}", screen.wrap(&next, 0))?;
     gaps(out, screen, missing)
 }

@@ -19,11 +19,16 @@ pub(super) fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &Re
     } else {
         live(out, screen, &chosen)?;
     }
-    let line = if shown == passed && view.filter.is_empty() {
-        format!("all {} regions", count(shown as u64))
+    let all = map.snapshot.regions.len();
+    let of = if passed < all {
+        format!("{} that match, of {} regions", count(passed as u64), count(all as u64))
     } else {
-        let all = if shown < passed { "; --all lists every one" } else { "" };
-        format!("{} of {} regions{all}", count(shown as u64), count(map.snapshot.regions.len() as u64))
+        format!("{} regions", count(all as u64))
+    };
+    let line = match shown {
+        _ if shown == all => format!("all {of}"),
+        _ if shown == passed => of,
+        _ => format!("{} of {of}; --all lists every one", count(shown as u64)),
     };
     writeln!(out, "{}", screen.faint(&line))?;
     Ok(())

@@ -1,7 +1,7 @@
 use residue_analysis::content::{Contents, Share};
 use residue_analysis::{Examined, Occurrences, Subject};
 
-use crate::units::{count, percent, size};
+use crate::units::{self, count, percent, size};
 
 /// What memory holds, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,11 @@ pub fn content(examined: &Examined) -> ContentText {
     let Examined { subject, total, share, contents, counted, range } = examined;
     let subject = match subject {
         Subject::Population { size: each, members, usage } => {
-            format!("{} regions of {} ({})", count(*members), size(*each), usage.label())
+            format!("{} of {} ({})", units::counted(*members, "region"), size(*each), usage.label())
         }
-        Subject::Usage { usage, regions } => format!("{} ({} regions)", usage.label(), count(*regions)),
+        Subject::Usage { usage, regions } => {
+            format!("{} ({})", usage.label(), units::counted(*regions, "region"))
+        }
     };
     let amount =
         format!("{}: {} of committed memory, {} … {}", size(*total), percent(*share), range.start, range.end);
@@ -44,9 +46,9 @@ pub fn content(examined: &Examined) -> ContentText {
 
 fn occurrences(counted: &Occurrences) -> String {
     format!(
-        "{} times in {} regions, {} … {}",
-        count(counted.count),
-        count(counted.regions),
+        "{} in {}, {} … {}",
+        units::counted(counted.count, "time"),
+        units::counted(counted.regions, "region"),
         counted.first,
         counted.last
     )

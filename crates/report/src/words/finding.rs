@@ -7,7 +7,7 @@ use residue_model::{Bytes, LimitKind, Os, Snapshot, Usage};
 use super::content::content;
 use super::target::{argument, quoted};
 use super::verdict::{headline, successor};
-use crate::units::{count, duration, percent, rate, size};
+use crate::units::{count, counted, duration, percent, rate, size};
 
 /// A finding in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
         ),
         Evidence::EqualRegions { bin, usage, share, examined } => equal(bin, *usage, *share, examined.as_deref(), target, os),
         Evidence::Dominant { usage, size: all, regions, share, examined } => (
-            format!("{} is {}: {} in {} regions", percent(*share), usage.label(), size(*all), count(*regions)),
+            format!("{} is {}: {} in {}", percent(*share), usage.label(), size(*all), counted(*regions, "region")),
             [vec![meaning(*usage, os).to_owned()], examined.as_deref().map(inside).unwrap_or_default()].concat(),
             match examined.as_deref().and_then(telling) {
                 Some(text) => format!("residue search {target} {text} --in usage={}", quoted(usage.key())),
@@ -80,7 +80,7 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
             ],
             format!("residue map {target} --sort size"),
         ),
-        Evidence::Ended { event, is_readable } => (
+        Evidence::Ended { event, look_at } => (
             format!("it was ended by {}", event.name),
             vec![
                 [
@@ -92,7 +92,7 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
                 .collect::<Vec<_>>()
                 .join(", "),
             ],
-            match event.address.filter(|_| *is_readable) {
+            match look_at {
                 Some(address) => format!("residue read {target} {address} 256"),
                 None => format!("residue map {target}"),
             },

@@ -41,7 +41,7 @@ impl ElfCore {
         gaps.extend(notes.gaps.iter().cloned());
         if overlap > Bytes::ZERO {
             gaps.push(Gap::new(
-                format!("{} bytes that two segments of the core claim", overlap.0),
+                format!("{overlap} that two segments of the core claim"),
                 "the one that begins first is shown",
             ));
         }
@@ -137,7 +137,7 @@ fn missing(headers: &Headers, length: u64) -> Vec<Gap> {
         let regions = headers.loads.iter().filter(|load| cut(load) > 0).count();
         let end = headers.loads.iter().map(|load| load.offset.saturating_add(load.in_file())).max();
         gaps.push(Gap::new(
-            format!("{} bytes of memory in {regions} regions", lost.0),
+            format!("{lost} of memory in {regions} regions"),
             format!(
                 "the core is cut off: it ends at byte {length}, its headers reach to {}; look for a full disk, \
                  `ulimit -c`, or ProcessSizeMax of systemd-coredump",
@@ -151,7 +151,7 @@ fn missing(headers: &Headers, length: u64) -> Vec<Gap> {
     if left_out > Bytes::ZERO {
         let regions = headers.loads.iter().filter(elided).count();
         gaps.push(Gap::new(
-            format!("{} bytes of memory in {regions} regions", left_out.0),
+            format!("{left_out} of memory in {regions} regions"),
             "whoever wrote the core left them out, mostly what stands in files anyway; they are not taken for zeros",
         ));
     }

@@ -18,7 +18,7 @@ pub(super) fn held(directory: &Directory<'_>, gaps: &mut Vec<Gap>) -> Vec<Segmen
     }
     if held.lost > Bytes::ZERO {
         gaps.push(Gap::new(
-            format!("{} bytes of memory in {} ranges", held.lost.0, held.cut),
+            format!("{} of memory in {} ranges", held.lost, held.cut),
             format!("the dump names them, but the file ends at byte {}: it was cut off", held.length),
         ));
     }

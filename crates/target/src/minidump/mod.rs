@@ -31,7 +31,7 @@ impl Minidump {
         let (segments, overlap) = Segments::new(file, held);
         if overlap > Bytes::ZERO {
             gaps.push(Gap::new(
-                format!("{} bytes that two memory ranges of the dump claim", overlap.0),
+                format!("{overlap} that two memory ranges of the dump claim"),
                 "the range that begins first is shown",
             ));
         }

@@ -37,7 +37,7 @@ pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap
     let size: Bytes = regions.iter().filter(|region| !region.protection.is_none()).map(Region::size).sum();
     if saved < size {
         gaps.push(Gap::new(
-            format!("{} bytes of {} that regions with access take", (size - saved).0, size.0),
+            format!("{} of {size} that regions with access take", size - saved),
             "they are not in the dump: its writer was not asked for all memory",
         ));
     }
@@ -57,7 +57,7 @@ fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
     regions.retain(|region| region.size() > Bytes::ZERO);
     if overlap > Bytes::ZERO {
         gaps.push(Gap::new(
-            format!("{} bytes that two regions of the dump claim", overlap.0),
+            format!("{overlap} that two regions of the dump claim"),
             "the region that begins first is shown",
         ));
     }

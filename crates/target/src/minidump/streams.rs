@@ -230,7 +230,12 @@ fn describe(system: &MinidumpSystemInfo, streams: &mut Streams) {
             DumpOs::MacOs | DumpOs::Ios => Os::MacOs,
             _ => Os::Other,
         },
-        os_version: Some(format!("{version} {pack}").trim_end().to_owned()),
+        // On Linux the text is all of `uname`, and the numbers are zeros.
+        os_version: Some(match (raw.major_version, raw.minor_version) {
+            (0, 0) => pack,
+            _ => format!("{version} {pack}").trim_end().to_owned(),
+        })
+        .filter(|version| !version.is_empty()),
         cpu: Some(match system.cpu {
             Cpu::X86_64 => "x86-64".to_owned(),
             Cpu::Arm64 => "aarch64".to_owned(),

@@ -63,5 +63,5 @@ fn ambiguous(word: &str, candidates: &[(ProcessId, String)]) -> Error {
 
 fn nothing(word: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("no process is called {word}"))
-        .help(format!("look for it with: residue ps --filter process={word}"))
+        .help(format!("look for it with: residue ps --filter process={word}; name a dump by its path"))
 }
