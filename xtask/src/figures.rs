@@ -4,6 +4,7 @@
 
 mod bars;
 mod crowd;
+mod dumps;
 mod meter;
 mod regions;
 mod row;
@@ -35,6 +36,15 @@ pub(crate) struct FiguresArgs {
     /// Seconds that each reader reads it
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
     stall_for: u64,
+    /// Size of the core that is searched
+    #[arg(long, default_value_t = 4096, value_name = "MIB")]
+    core_mib: u32,
+    /// Size of the process that is dumped
+    #[arg(long, default_value_t = 2048, value_name = "MIB")]
+    dump_mib: u32,
+    /// Search this file by `memmem` alone and nothing else: the figures call themselves so
+    #[arg(long, value_name = "FILE", hide = true)]
+    memmem: Option<PathBuf>,
     /// Only these figures
     #[arg(long, value_enum)]
     only: Vec<Group>,
@@ -51,6 +61,8 @@ enum Group {
     Regions,
     /// How long a target waits for its reader
     Stall,
+    /// A large core: search against memmem and gdb, map, triage; the stop of a dump against gcore
+    Dumps,
 }
 
 /// What is measured, with what.
@@ -61,6 +73,9 @@ struct Bench {
 }
 
 pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
+    if let Some(path) = &args.memmem {
+        return dumps::memmem(path);
+    }
     let bench = Bench { residue: binary(args)?, meter: Meter::build()?, runs: args.runs };
     let mut rows = Vec::new();
     if wants(args, Group::Crowd) {
@@ -71,6 +86,9 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
     }
     if wants(args, Group::Stall) {
         rows.extend(stall::measure(&bench, args.stall_mib, args.stall_for)?);
+    }
+    if wants(args, Group::Dumps) {
+        rows.extend(dumps::measure(&bench, args.core_mib, args.dump_mib)?);
     }
     print!("{}", row::render(&rows));
     Ok(())

@@ -30,6 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// The whole diagnosis of a process or dump on one page: verdict, what is in it, findings
     Triage(TriageArgs),
+    #[cfg(target_os = "linux")]
     /// Every process with what it really takes: pss, uss, swap
     Ps(PsArgs),
     /// The address space of a process or dump: regions, sums, sizes, free ranges
@@ -38,10 +39,13 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// The bytes of memory: shown, or written to files
     Read(ReadArgs),
+    #[cfg(target_os = "linux")]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),
+    #[cfg(target_os = "linux")]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
+    #[cfg(target_os = "linux")]
     #[command(name = "demo-leak", hide = true)]
     DemoLeak,
 }

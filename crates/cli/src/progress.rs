@@ -46,6 +46,7 @@ impl Bar {
     }
 
     /// What is going on now.
+    #[cfg(target_os = "linux")]
     pub(crate) fn say(&self, what: &'static str) {
         self.drawn.set_message(what);
     }

@@ -14,26 +14,40 @@
 //! [`pipeline`] is the whole flow on one screen. Reading is `residue-target`'s, concluding `residue-analysis`'s, showing
 //! `residue-report`'s; here they meet.
 
+#[cfg(target_os = "linux")]
 mod dump;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 mod error;
 mod extract;
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod live;
 pub mod pipeline;
+mod plan;
+#[cfg(target_os = "linux")]
 mod ps;
+#[cfg(target_os = "linux")]
 mod sampling;
 mod search;
 
+#[cfg(target_os = "linux")]
 pub use dump::dump;
 pub use error::{Error, Result};
 pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
-pub use pipeline::{Options, diff, map, open, triage, watch};
+#[cfg(target_os = "linux")]
+pub use live::watch;
+pub use pipeline::{Options, diff, map, open, triage};
+pub use plan::{Plan, Progress};
+#[cfg(target_os = "linux")]
 pub use ps::{Origin, Query, Request, areas, save, table};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
-pub use residue_target::live::linux::{Care, DumpOptions, DumpProgress, Dumped};
+pub use residue_target::Care;
+#[cfg(target_os = "linux")]
+pub use residue_target::live::linux::{DumpOptions, DumpProgress, Dumped};
 pub use residue_target::procfs::printable;
 pub use residue_target::{Error as TargetError, ErrorKind, Target, is_dump};
-pub use sampling::{Plan, Progress};
 pub use search::{read, search, searchable};

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use residue_analysis::accounting::{Column, Machine, Mappings, Order, ProcessFilter, Table, View};
 use residue_model::{Process, ProcessId};
 use residue_target::capture::{Archive, replay};
-use residue_target::live::linux::{self, Care, ProcDir, Saved, Selection, sweep};
+use residue_target::live::linux::{self, ProcDir, Saved, Selection, sweep};
 use residue_target::procfs::printable;
 use residue_target::procfs::smaps::Record;
-use residue_target::{Census, Error as TargetError, File, Files};
+use residue_target::{Care, Census, Error as TargetError, File, Files};
 
 use crate::Result;
 

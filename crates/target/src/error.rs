@@ -99,6 +99,7 @@ impl Error {
     }
 
     /// The same once more, without the cause beneath: what failed for good fails again.
+    #[cfg(target_os = "linux")]
     pub(crate) fn again(&self) -> Error {
         Error { kind: self.kind, what: self.what.clone(), help: self.help.clone(), source: None }
     }

@@ -17,6 +17,7 @@
 //! What it does not know: what a region is for, whether growth is a leak, and how anything looks on a screen.
 
 pub mod capture;
+mod care;
 mod census;
 mod elf_core;
 mod error;
@@ -27,6 +28,7 @@ mod open;
 pub mod procfs;
 mod target;
 
+pub use care::Care;
 pub use census::{Census, Draft, File, Files};
 pub use elf_core::ElfCore;
 pub use error::{Error, ErrorKind, Result};

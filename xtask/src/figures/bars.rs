@@ -2,7 +2,9 @@
 //!
 //! A table of PSS and USS for 1000 processes costs what `ps` pays and an eighth of smem; a table by mapping 0.30 s against
 //! the 1.7 s of `pmap -X`; 60 000 regions are understood in 1.3 times the time of reading their text; and a reader of a
-//! large region makes its target wait a third of what one read of `smaps_rollup` does.
+//! large region makes its target wait a third of what one read of `smaps_rollup` does. A core is searched at six tenths
+//! of the speed of `memmem` alone and in a fifth of gdb's time, mapped in 0.3 s and 64 MiB, judged in 10 s; a process
+//! that is dumped stands for a third of what `gcore` makes it.
 
 pub(super) const PS_TO_SMEM: f64 = 0.125;
 pub(super) const PS_TO_PS: f64 = 1.00;
@@ -11,3 +13,10 @@ pub(super) const MAPPING_TO_PMAP: f64 = 0.17;
 /// Reading is the floor: the kernel prints the text for both.
 pub(super) const MAP_TO_READING: f64 = 1.30;
 pub(super) const STALL_TO_ROLLUP: f64 = 0.33;
+/// Six tenths of the speed are five thirds of the time.
+pub(super) const SEARCH_TO_MEMMEM: f64 = 1.67;
+pub(super) const SEARCH_TO_GDB: f64 = 0.20;
+pub(super) const MAP_SECONDS: f64 = 0.3;
+pub(super) const MAP_BYTES: u64 = 64 << 20;
+pub(super) const TRIAGE_SECONDS: f64 = 10.0;
+pub(super) const STOP_TO_GCORE: f64 = 0.33;

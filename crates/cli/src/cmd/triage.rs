@@ -5,7 +5,6 @@ use residue::analysis::{Diagnosis, Severity};
 use residue::report::{html, json, terminal};
 use residue::{Interrupt, Plan, Progress, Target, is_dump, triage};
 
-use super::demo::Demo;
 use crate::arguments::{FailOn, TriageArgs};
 use crate::exit::Exit;
 use crate::output::{Output, write_file};
@@ -13,32 +12,49 @@ use crate::progress::{Bar, Spinner};
 use crate::trouble::Trouble;
 
 const SPAN: Duration = Duration::from_secs(30);
+#[cfg(target_os = "linux")]
 const DEMO_SPAN: Duration = Duration::from_secs(12);
 
 /// `residue triage`: the whole diagnosis on one page.
 pub(crate) fn run(args: &TriageArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let (_, interrupt) = super::interrupt()?;
-    let demo = if args.demo { Some(Demo::start()?) } else { None };
-    let target = match &demo {
-        Some(demo) => demo.pid().to_string(),
-        None => args.target.clone().unwrap_or_default(),
+    let diagnosis = match &args.target {
+        Some(target) => diagnose(target, args, SPAN, &interrupt)?,
+        None => demo(args, &interrupt)?,
     };
-    let span = args.span.unwrap_or(if args.demo { DEMO_SPAN } else { SPAN });
-    let opened = super::open(&target, &args.care.options())?;
-    let mut diagnosis = if is_dump(&target) {
-        autopsy(&*opened, &interrupt)?
-    } else {
-        watched(&*opened, &target, span, &interrupt)?
-    };
-    if let Some(demo) = demo {
-        demo.stop(&mut diagnosis);
-    }
     show(args, output, &diagnosis)?;
     Ok(match args.fail_on {
         Some(what) if matches(what, &diagnosis) => Exit::Found,
         _ if interrupt.is_set() => Exit::Interrupted,
         _ => Exit::Done,
     })
+}
+
+fn diagnose(
+    target: &str,
+    args: &TriageArgs,
+    span: Duration,
+    interrupt: &Interrupt,
+) -> Result<Diagnosis, Trouble> {
+    let opened = super::open(target, &args.care.options())?;
+    if is_dump(target) {
+        return autopsy(&*opened, interrupt);
+    }
+    watched(&*opened, target, args.span.unwrap_or(span), interrupt)
+}
+
+/// A small leaking process of our own, watched and ended.
+#[cfg(target_os = "linux")]
+fn demo(args: &TriageArgs, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> {
+    let demo = super::demo::Demo::start()?;
+    let mut diagnosis = diagnose(&demo.pid().to_string(), args, DEMO_SPAN, interrupt)?;
+    demo.stop(&mut diagnosis);
+    Ok(diagnosis)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn demo(_: &TriageArgs, _: &Interrupt) -> Result<Diagnosis, Trouble> {
+    Err(Trouble::target("the demo watches a process, which works on Linux only", "give a dump"))
 }
 
 fn watched(

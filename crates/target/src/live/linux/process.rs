@@ -2,8 +2,8 @@ use std::sync::OnceLock;
 
 use residue_model::{Memory, ProcessId, Snapshot};
 
-use super::{Care, ProcDir, ProcessMemory, find, snapshot};
-use crate::{Result, Target};
+use super::{ProcDir, ProcessMemory, find, snapshot};
+use crate::{Care, Result, Target};
 
 /// A running process.
 pub struct Process {

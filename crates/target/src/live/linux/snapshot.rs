@@ -10,9 +10,9 @@ use residue_model::{
 
 use super::pagemap::{Pagemap, page_counts};
 use super::read_ahead::ReadAhead;
-use super::{Care, ProcDir, limits, threads};
+use super::{ProcDir, limits, threads};
 use crate::procfs::{iomem, maps, meminfo, smaps, stat, sysvipc};
-use crate::{Draft, Error, ErrorKind, File, Result};
+use crate::{Care, Draft, Error, ErrorKind, File, Result};
 
 /// Everything about one process: regions with their counters, threads, limits.
 ///

@@ -1,12 +1,12 @@
 use residue_model::{Footprint, Gap, Process, ProcessId, ProcessState, Region};
 
+use super::ProcDir;
 use super::pagemap::{Pagemap, page_counts};
 use super::snapshot::{Users, ended, living_thread, read_maps, still_runs, system, total};
-use super::{Care, ProcDir};
 use crate::capture::{Sum, Visitor};
 use crate::procfs::maps;
 use crate::procfs::smaps::{self, Record};
-use crate::{Census, Draft, Error, ErrorKind, File, Files, Result};
+use crate::{Care, Census, Draft, Error, ErrorKind, File, Files, Result};
 
 /// Which processes are read, and how much of each.
 pub struct Selection<'a> {
