@@ -1,6 +1,8 @@
 //! What the fuzz targets share: foreign input cut into awkward pieces, a plain second opinion on fields, and a bound
 //! on memory.
 
+pub mod dump;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};

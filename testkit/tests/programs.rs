@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -183,4 +184,56 @@ fn a_fragmented_program_has_no_room() {
     assert_eq!(free.iter().max(), Some(&program.number("hole_bytes")));
     assert!(program.number("free_bytes") > 400 << 20);
     assert_eq!(program.number("refused_bytes"), 4 << 20);
+}
+
+/// Memory as the kernel shows it.
+fn memory(pid: u32, address: u64, size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).expect("the program runs");
+    memory.read_exact_at(&mut bytes, address).expect("mapped memory");
+    bytes
+}
+
+/// A needle in a place that nobody was told of would make a search that finds all look wrong.
+#[test]
+fn needles_stand_where_they_are_told_and_nowhere_else() {
+    let needles = Program::build("needles").spawn(&[]);
+    let told: Vec<&str> = needles.fact("text").split(',').collect();
+
+    let mut found = Vec::new();
+    for (start, end, rest) in regions(needles.pid()) {
+        if !rest.starts_with('r') || rest.contains("[v") {
+            continue;
+        }
+        let bytes = memory(needles.pid(), start, usize::try_from(end - start).expect("it fits"));
+        let places = bytes.windows(14).enumerate().filter(|(_, window)| *window == b"tawny owl 4711");
+        found.extend(places.map(|(at, _)| format!("{:#x}", start + at as u64)));
+    }
+
+    assert_eq!(found, told);
+    let pointer = needles.fact("pointer").split(',').next().expect("a place");
+    let pointer = u64::from_str_radix(pointer.trim_start_matches("0x"), 16).expect("an address");
+    assert_eq!(memory(needles.pid(), pointer, 8), 0x1000_0000_5a5a_u64.to_le_bytes());
+}
+
+#[test]
+fn pages_are_mostly_different_pages_of_one_site() {
+    let mut pages = Program::build("pages").spawn(&["count=50"]);
+
+    let titles = pages.ask("count 3c7469746c653e"); // <title>
+
+    assert_eq!(
+        (titles.number("times"), titles.number("blocks")),
+        (pages.number("pages"), pages.number("pages"))
+    );
+    let kinds = ["pages", "zeros", "noises"].map(|kind| pages.number(kind));
+    assert_eq!(kinds.iter().sum::<u64>(), 50);
+    assert!(kinds.iter().all(|&count| count > 0) && kinds[0] > 30, "{kinds:?}");
+    let block = |index| memory(pages.pid(), pages.number("first") + index * pages.number("stride"), 0x20000);
+    let html: Vec<Vec<u8>> =
+        (0..50).map(block).filter(|block| block.starts_with(b"<!DOCTYPE html>")).collect();
+    assert_eq!(html.len() as u64, pages.number("pages"));
+    assert!(html.windows(2).all(|pair| pair[0] != pair[1]));
+    let alike = regions(pages.pid()).iter().filter(|region| region.1 - region.0 == 0x20000).count();
+    assert_eq!(alike, 50);
 }

@@ -162,7 +162,7 @@ fn region_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<RegionCha
     for region in later {
         match before.remove(&key(region)) {
             None => changes.push(change(Change::New, None, Some(region), region)),
-            Some(old) if old.size != region.size || old.rss != region.rss => {
+            Some(old) if old.size != region.size || differ(old.rss, region.rss) => {
                 changes.push(change(Change::Changed, Some(old), Some(region), region));
             }
             Some(_) => {}
@@ -170,6 +170,11 @@ fn region_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<RegionCha
     }
     changes.extend(before.into_values().map(|old| change(Change::Gone, Some(old), None, old)));
     changes
+}
+
+/// What one side does not know has not changed.
+fn differ(old: Option<Bytes>, new: Option<Bytes>) -> bool {
+    old.zip(new).is_some_and(|(old, new)| old != new)
 }
 
 fn change(
@@ -218,6 +223,12 @@ mod tests {
     fn a_map_without_resident_sizes_gives_no_resident_change() {
         let diff = Diff::of(&[region(1, 100, Usage::Heap, None)], &[region(1, 300, Usage::Heap, Some(250))]);
         assert_eq!((diff.by_usage[0].rss, diff.regions[0].rss), (None, None));
+    }
+
+    #[test]
+    fn what_one_map_does_not_know_has_not_changed() {
+        let diff = Diff::of(&[region(1, 100, Usage::Heap, None)], &[region(1, 100, Usage::Heap, Some(50))]);
+        assert!(diff.regions.is_empty(), "{:?}", diff.regions);
     }
 
     #[test]

@@ -42,7 +42,7 @@ function el(tag, properties, ...children) {
 
 function readData() {
   const element = document.getElementById("data");
-  return element ? JSON.parse(element.textContent) : {};
+  return (element && JSON.parse(element.textContent)) || {};
 }
 
 const data = readData();

@@ -12,7 +12,7 @@ use residue_model::{Bytes, Memory, Range};
 /// # Errors
 /// When the file cannot be written, or exists already.
 pub fn extract(memory: &dyn Memory, range: Range, window: &mut Vec<u8>, path: &Path) -> io::Result<Bytes> {
-    let mut file = File::create_new(path)?;
+    let mut file = private(path)?;
     let (mut read, mut failed) = (Bytes::ZERO, None);
     let _ = memory.walk(range, window, &mut |at, piece| {
         let written = file.seek(SeekFrom::Start(at.0 - range.start.0)).and_then(|_| file.write_all(piece));
@@ -28,4 +28,13 @@ pub fn extract(memory: &dyn Memory, range: Range, window: &mut Vec<u8>, path: &P
     }
     file.set_len(range.size().0)?;
     Ok(read)
+}
+
+/// A new file that only its owner can read: memory holds secrets.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -50,4 +50,4 @@ pub use residue_target::Care;
 pub use residue_target::live::linux::{DumpOptions, DumpProgress, Dumped};
 pub use residue_target::procfs::printable;
 pub use residue_target::{Error as TargetError, ErrorKind, Target, is_dump};
-pub use search::{read, search, searchable};
+pub use search::{Mapped, read, search, searchable};

@@ -37,6 +37,34 @@ pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }
 
+/// Memory as far as regions reach that can hold anything: looking for a page in a terabyte of nothing takes minutes.
+pub struct Mapped<'a> {
+    memory: &'a dyn Memory,
+    regions: Vec<&'a Region>,
+}
+
+impl<'a> Mapped<'a> {
+    /// The memory of a target, within its map.
+    pub fn new(memory: &'a dyn Memory, map: &'a Map) -> Mapped<'a> {
+        Mapped { memory, regions: searchable(map, &RegionFilter::default()) }
+    }
+}
+
+impl Memory for Mapped<'_> {
+    fn walk(
+        &self,
+        range: Range,
+        window: &mut Vec<u8>,
+        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let first = self.regions.partition_point(|region| region.range.end <= range.start);
+        for part in self.regions[first..].iter().map_while(|region| region.range.overlap(range)) {
+            self.memory.walk(part, window, visit)?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// The bytes of a range that can be read, piece by piece in order of address.
 pub fn read(memory: &dyn Memory, range: Range) -> Vec<(Address, Vec<u8>)> {
     let mut pieces: Vec<(Address, Vec<u8>)> = Vec::new();

@@ -13,7 +13,8 @@ use crate::{Error, ErrorKind, Result, Target};
 pub fn is_dump(word: &str) -> bool {
     let magic =
         Path::new(word).metadata().is_ok_and(|metadata| metadata.is_file()).then(|| first_bytes(word));
-    magic.is_some_and(|magic| magic.is_ok_and(|magic| kind(&magic).is_some()))
+    magic
+        .is_some_and(|magic| magic.is_ok_and(|magic| kind(&magic).is_some_and(|kind| kind != Kind::OtherElf)))
 }
 
 /// Opens a core or a minidump; what it is gets told from its first bytes.
@@ -50,7 +51,7 @@ pub fn open_dump(path: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Box<d
     }
     let mapped = Mapped::of(&file).map_err(failed)?;
     let target: Box<dyn Target> = match kind(&magic) {
-        Some(Kind::Elf) => Box::new(ElfCore::open(path, mapped)?),
+        Some(Kind::Core | Kind::OtherElf) => Box::new(ElfCore::open(path, mapped)?),
         Some(Kind::Minidump) => Box::new(Minidump::open(path, mapped)?),
         _ => return Err(unsupported(path, "neither an ELF core nor a minidump")),
     };
@@ -59,18 +60,26 @@ pub fn open_dump(path: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Box<d
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Elf,
+    Core,
+    /// A program or a library.
+    OtherElf,
     Minidump,
     Packed,
 }
 
 fn kind(magic: &[u8]) -> Option<Kind> {
     match magic {
-        [0x7f, b'E', b'L', b'F', ..] => Some(Kind::Elf),
+        [0x7f, b'E', b'L', b'F', ..] => Some(if is_core(magic) { Kind::Core } else { Kind::OtherElf }),
         // Whoever wrote it on a machine of the other byte order wrote the signature so too.
         [b'M', b'D', b'M', b'P', ..] | [b'P', b'M', b'D', b'M', ..] => Some(Kind::Minidump),
         _ => Packing::of(magic).map(|_| Kind::Packed),
     }
+}
+
+/// `e_type` is `ET_CORE`, in the byte order that the file says.
+fn is_core(magic: &[u8]) -> bool {
+    let is_big = magic.get(5) == Some(&2);
+    magic.get(16..18) == Some(if is_big { &[0, 4] } else { &[4, 0] })
 }
 
 fn first_bytes(path: &str) -> io::Result<Vec<u8>> {
@@ -80,7 +89,7 @@ fn first_bytes(path: &str) -> io::Result<Vec<u8>> {
 fn start_of(file: &mut File) -> io::Result<Vec<u8>> {
     let mut magic = Vec::new();
     file.rewind()?;
-    file.take(8).read_to_end(&mut magic)?;
+    file.take(18).read_to_end(&mut magic)?;
     Ok(magic)
 }
 

@@ -147,8 +147,7 @@ impl Pattern {
 
     fn expression(text: &str, fold: bool, longest: usize) -> Result<Pattern> {
         let regex = RegexBuilder::new(text).case_insensitive(fold).size_limit(REGEX_SIZE).build();
-        let regex =
-            regex.map_err(|error| Error::new(format!("`{text}` is no pattern"), error.to_string()))?;
+        let regex = regex.map_err(|error| Error::new(format!("`{text}` is no pattern"), reason(&error)))?;
         Ok(Pattern { matcher: Matcher::Regex(regex), longest, alignment: 1, utf16: false })
     }
 
@@ -179,6 +178,13 @@ impl Pattern {
             from = found + 1;
         }
     }
+}
+
+/// The last line of what may be a drawing of the place.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 /// A text as an expression of bytes, with every character in both cases.

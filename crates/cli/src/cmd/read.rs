@@ -3,11 +3,11 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use residue::analysis::{Map, RegionFilter, parse_size, texts};
+use residue::analysis::{Map, RegionFilter, Text, Texts, parse_size};
 use residue::model::{Address, Bytes, Memory, Range};
 use residue::report::json::Extracted;
 use residue::report::{json, terminal};
-use residue::{Interrupt, extract, map, read, searchable};
+use residue::{Interrupt, Mapped, extract, map, read, searchable};
 
 use crate::arguments::ReadArgs;
 use crate::exit::Exit;
@@ -22,26 +22,26 @@ const SHOWN: Bytes = Bytes::mib(16);
 pub(crate) fn run(args: &ReadArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let target = super::open(&args.target.word, &args.care.options())?;
     let map = map(&*target)?;
-    let memory = target.memory()?;
+    let memory = Mapped::new(target.memory()?, &map);
     if let Some(filter) = &args.all_matching {
-        return each_region(args, &map, memory, &RegionFilter::parse(filter)?, output);
+        return each_region(args, &map, &memory, &RegionFilter::parse(filter)?, output);
     }
     let range = range(args, &map)?;
     match &args.output {
         Some(path) => {
-            let file = one(memory, range, path)?;
+            let file = one(&memory, range, path)?;
             if file.read == Bytes::ZERO {
                 // A file of nothing but zeros that stand for nothing would only mislead.
                 let _ = fs::remove_file(path);
-                return Err(nothing(range));
+                return Err(nothing(args, range));
             }
             show(&map, output, vec![file])
         }
         None if args.text => {
-            strings(memory, range, args.min_length, output)?;
+            strings(&map, &memory, &[range], args.min_length, output)?;
             Ok(Exit::Done)
         }
-        None => dump(&map, memory, range, output),
+        None => dump(args, &map, &memory, range, output),
     }
 }
 
@@ -66,14 +66,20 @@ fn range(args: &ReadArgs, map: &Map) -> Result<Range, Trouble> {
     Ok(Range { start, end: Address(end) })
 }
 
-fn dump(map: &Map, memory: &dyn Memory, range: Range, output: &mut Output) -> Result<Exit, Trouble> {
+fn dump(
+    args: &ReadArgs,
+    map: &Map,
+    memory: &dyn Memory,
+    range: Range,
+    output: &mut Output,
+) -> Result<Exit, Trouble> {
     if range.size() > SHOWN {
         let what = format!("{} bytes are too many to show", range.size().0);
         return Err(Trouble::usage(what, "write them to a file with -o FILE, or read at most 16M"));
     }
     let pieces = read(memory, range);
     if pieces.is_empty() {
-        return Err(nothing(range));
+        return Err(nothing(args, range));
     }
     if output.json {
         json::read(&mut output.out, &map.snapshot, range, &pieces)?;
@@ -83,21 +89,40 @@ fn dump(map: &Map, memory: &dyn Memory, range: Range, output: &mut Output) -> Re
     Ok(Exit::Done)
 }
 
-fn nothing(range: Range) -> Trouble {
+fn nothing(args: &ReadArgs, range: Range) -> Trouble {
     Trouble::target(
         format!("nothing can be read from {} to {}", range.start, range.end),
-        "see what is there with: residue map TARGET --all",
+        format!("see what is there with: residue map {} --all", args.target.word),
     )
 }
 
-fn strings(memory: &dyn Memory, range: Range, shortest: usize, output: &mut Output) -> Result<(), Trouble> {
+/// Shows the texts of some ranges, as they are found.
+fn strings(
+    map: &Map,
+    memory: &dyn Memory,
+    ranges: &[Range],
+    shortest: usize,
+    output: &mut Output,
+) -> Result<(), Trouble> {
+    let mut found = |show: &mut dyn FnMut(&Text)| {
+        let mut window = Vec::new();
+        for range in ranges {
+            let mut texts = Texts::of(shortest);
+            let _ = memory.walk(*range, &mut window, &mut |at, piece| {
+                texts.piece(at, piece, show);
+                ControlFlow::Continue(())
+            });
+            texts.finish(show);
+        }
+    };
+    if output.json {
+        return Ok(json::texts(&mut output.out, &map.snapshot, &mut found)?);
+    }
     let mut failed = None;
-    let _ = memory.walk(range, &mut Vec::new(), &mut |at, piece| {
-        texts(at, piece, shortest, &mut |text| {
-            let written = writeln!(output.out, "{:x}  {}", text.address.0, text.text);
-            failed = failed.take().or(written.err());
-        });
-        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    found(&mut |text| {
+        if failed.is_none() {
+            failed = writeln!(output.out, "{:x}  {}", text.address.0, text.text).err();
+        }
     });
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -112,9 +137,8 @@ fn each_region(
 ) -> Result<Exit, Trouble> {
     let regions = searchable(map, filter);
     if args.text {
-        for region in regions {
-            strings(memory, region.range, args.min_length, output)?;
-        }
+        let ranges: Vec<Range> = regions.iter().map(|region| region.range).collect();
+        strings(map, memory, &ranges, args.min_length, output)?;
         return Ok(Exit::Done);
     }
     let Some(folder) = &args.output else {

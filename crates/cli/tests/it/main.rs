@@ -7,6 +7,10 @@
 
 mod harness;
 
+mod dump;
+mod dumps_broken;
+mod dumps_map;
+mod dumps_triage;
 mod help;
 mod map_diff;
 mod map_giants;
@@ -23,7 +27,9 @@ mod ps_charts;
 mod ps_numbers;
 mod ps_table;
 mod ps_views;
+mod read;
 mod schema;
+mod search;
 mod targets;
 mod triage;
 mod watch;

@@ -7,6 +7,7 @@ use std::path::Path;
 use residue_testkit::Program;
 use serde_json::Value;
 
+use crate::harness::dumped::{Dumped, fixture};
 use crate::harness::folder::Folder;
 use crate::harness::{document, rows, word};
 
@@ -85,6 +86,62 @@ fn every_field_of_a_watch_is_documented() {
     let layout = Program::build("layout").spawn(&[]);
 
     assert_documented(&document(&["watch", &layout.pid().to_string(), "--for", "500ms"]));
+}
+
+#[test]
+fn every_field_of_a_dump_is_documented() {
+    let dumped = Dumped::of("pages", &["count=300"]);
+    let (core, again) = (&dumped.core, dumped.folder.file("again"));
+
+    assert_documented(&document(&["dump", &dumped.pid(), "-o", &again]));
+    for target in [core, &fixture("minidump/breakpad-tiny-exe-with-cet-xsave.dmp"), &crashed()] {
+        assert_documented(&document(&["map", target]));
+        assert_documented(&document(&["map", target, "--diff", core]));
+        assert_documented(&document(&["search", target, "e"]));
+    }
+    let report = document(&["triage", core]);
+    let strings = rows(&rows(&report, "contents")[0], "strings");
+    assert!(strings[0]["counted"].is_object() && !rows(&report, "findings").is_empty(), "{report}");
+    assert_documented(&report);
+    assert_documented(&document(&["triage", &crashed()]));
+}
+
+/// A core that the kernel wrote when its process died: with an event.
+fn crashed() -> String {
+    fixture("elfcore/lldb-linux-x86_64.core")
+}
+
+#[test]
+fn every_field_of_what_is_read_is_documented() {
+    let dumped = Dumped::of("pages", &["count=300"]);
+    let place = format!("{:#x}", dumped.program.number("first"));
+    let folder = dumped.folder.file("regions");
+
+    for target in dumped.targets() {
+        assert_documented(&document(&["read", &target, &place, "64"]));
+        assert_documented(&document(&["search", &target, "Seed Exchange", "--limit", "3"]));
+    }
+    assert_documented(&document(&["read", &dumped.core, "--all-matching", "size=0x20000", "-o", &folder]));
+}
+
+/// Of a dump too: what the interface promises is there.
+#[test]
+fn the_fields_that_are_promised_of_a_dump_are_there() {
+    let dumped = Dumped::of("pages", &["count=300"]);
+    let has = |value: &Value, keys: &[&str]| {
+        for key in keys {
+            assert!(value.get(key).is_some(), "no `{key}` in {value:#}");
+        }
+    };
+
+    let found = document(&["search", &dumped.core, "Seed Exchange", "--limit", "3"]);
+    has(&found, &["schema", "residue", "target", "gaps", "count", "matches", "regions_hit", "first", "last"]);
+    has(&found["matches"][0], &["address", "region", "preview"]);
+    let map = document(&["map", &dumped.core]);
+    has(&map["regions"][0], &["start", "end", "size", "usage", "rss", "saved", "content", "preview"]);
+    let triage = document(&["triage", &dumped.core]);
+    has(&triage, &["findings", "verdict", "contents", "map"]);
+    has(&triage["findings"][0], &["id", "severity", "title", "evidence", "next"]);
 }
 
 /// The other way round: what is documented for `residue.map/1` by the interface is there. Scripts rely on it.

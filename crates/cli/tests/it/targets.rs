@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use residue_testkit::{Facts, Program};
 use serde_json::Value;
 
+use crate::harness::dumped::{Dumped, fixture};
 use crate::harness::folder::Folder;
 use crate::harness::{Ran, document, number, residue, row_of, rows, word};
 
@@ -40,16 +41,63 @@ fn a_name_that_nobody_has() {
     residue(&["map", ""]).ended(3).says(&["error: "]);
 }
 
-/// What a file is gets decided by looking: each kind is named, and what this version reads is said.
+/// What a file is gets decided by looking: each kind is named, and what can be read instead is said.
 #[test]
 fn a_file_is_no_process() {
     let folder = Folder::new();
 
-    each_refuses("/bin/sleep", &["/bin/sleep", "an ELF file", "help: ", "running processes only"]);
-    each_refuses(&folder.with("crash.bin", b"MDMP\x93\xa7\0\0"), &["a minidump", "help: "]);
-    each_refuses(&folder.with("notes.txt", "hello"), &["a file", "help: "]);
-    each_refuses(&folder.with("nothing", ""), &["a file", "help: "]);
-    each_refuses(&folder.file("."), &["a directory", "help: "]);
+    for (file, kind) in [
+        ("/bin/sleep".to_owned(), "an ELF program or library"),
+        (folder.with("notes.txt", "hello"), "neither an ELF core nor a minidump"),
+        (folder.with("nothing", ""), "is empty"),
+        (folder.file("."), "a directory"),
+        (folder.with("crash.bin", b"MDMP\x93\xa7\0\0"), "minidump"),
+    ] {
+        for command in
+            [&["map", &file][..], &["triage", &file], &["search", &file, "x"], &["read", &file, "0", "1"]]
+        {
+            let ran = residue(command).ended(3);
+            assert!(ran.out.is_empty(), "{command:?}: {}", ran.text());
+            ran.says(&["error: ", &file, kind, "\n  help: "]);
+        }
+        residue(&["dump", &file, "-o", &folder.file("core")]).ended(3).says(&["error: ", &file, "help: "]);
+    }
+}
+
+/// A file of the user's is no process that is called so, and nothing but a core shows one moment.
+#[test]
+fn a_file_that_is_no_dump_cannot_be_watched() {
+    let folder = Folder::new();
+
+    for file in [
+        "/bin/sleep".to_owned(),
+        folder.with("notes.txt", "hello"),
+        folder.with("nothing", ""),
+        folder.file("."),
+    ] {
+        let ran = residue(&["watch", &file, "--for", "1s"]).ended(3);
+        ran.says(&["error: ", &file, "help: "]);
+        assert!(!ran.err.contains("is a dump"), "{}", ran.err);
+    }
+}
+
+/// A dump is read wherever one moment is enough; growth needs a process that runs.
+#[test]
+fn a_dump_is_a_target_of_all_but_what_needs_time() {
+    let dumped = Dumped::of("needles", &[]);
+    let minidump = fixture("minidump/breakpad-tiny-exe-with-cet-xsave.dmp");
+
+    for dump in [&dumped.core, &minidump] {
+        assert_eq!(document(&["map", dump])["target"]["kind"], "dump");
+        assert_eq!(document(&["triage", dump])["target"]["kind"], "dump");
+        assert_eq!(document(&["search", dump, "x"])["target"]["kind"], "dump");
+        let ran = residue(&["watch", dump, "--for", "1s"]).ended(3);
+        assert!(ran.out.is_empty(), "{}", ran.text());
+        ran.says(&["error: ", dump, "is a dump", "\n  help: ", &format!("residue triage {dump}")]);
+        residue(&["dump", dump, "-o", &dumped.folder.file("again")])
+            .ended(3)
+            .says(&["error: ", dump, "help: "]);
+    }
 }
 
 struct Sleeper(Child);

@@ -14,7 +14,7 @@ mod watch;
 pub use dump::{DumpedRow, dump};
 pub use map::{diff, map, read_map};
 pub use ps::{machine, processes};
-pub use read::{Extracted, extracted, read};
+pub use read::{Extracted, Found, extracted, read, texts};
 pub use search::search;
 pub use triage::triage;
 pub use watch::watch;

@@ -1,7 +1,10 @@
+use std::cell::RefCell;
 use std::io::Write;
 
+use residue_analysis::Text;
 use residue_model::{Address, Bytes, Range, Snapshot};
-use serde::Serialize;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
 
 use super::{Target, write};
 use crate::Result;
@@ -74,5 +77,49 @@ pub fn extracted(out: &mut impl Write, snapshot: &Snapshot, files: &[Extracted])
         read: files.iter().map(|file| file.read).sum(),
         missing: files.iter().map(|file| file.missing).sum(),
     };
+    write(out, "residue.read/1", Target::of(snapshot), &snapshot.gaps, body)
+}
+
+/// Shows every text to whoever asks.
+pub type Found<'a> = dyn FnMut(&mut dyn FnMut(&Text)) + 'a;
+
+/// Texts, one after the other as they are found: nobody keeps all of them.
+struct Texts<'a, 'b>(RefCell<&'a mut Found<'b>>);
+
+#[derive(Serialize)]
+struct TextRow<'a> {
+    address: Address,
+    text: &'a str,
+    utf16: bool,
+}
+
+#[derive(Serialize)]
+struct TextsBody<'a, 'b> {
+    texts: Texts<'a, 'b>,
+}
+
+impl Serialize for Texts<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut rows = serializer.serialize_seq(None)?;
+        let mut failed = None;
+        (self.0.borrow_mut())(&mut |text| {
+            let row = TextRow { address: text.address, text: &text.text, utf16: text.utf16 };
+            if failed.is_none() {
+                failed = rows.serialize_element(&row).err();
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => rows.end(),
+        }
+    }
+}
+
+/// Writes `residue.read/1` of the texts in memory.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn texts(out: &mut impl Write, snapshot: &Snapshot, found: &mut Found<'_>) -> Result<()> {
+    let body = TextsBody { texts: Texts(RefCell::new(found)) };
     write(out, "residue.read/1", Target::of(snapshot), &snapshot.gaps, body)
 }

@@ -72,7 +72,7 @@ impl Load {
         self.file.min(self.memory)
     }
 
-    /// Its first bytes, at most so many; never beyond the end of the address space.
+    /// Its first bytes, at most so many.
     pub(crate) fn first(&self, size: u64) -> Range {
         Range { start: Address(self.start), end: Address(self.start.saturating_add(size.min(self.memory))) }
     }
@@ -134,18 +134,18 @@ fn read<Elf: FileHeader<Endian = Endianness>>(path: &str, file: &[u8]) -> Result
         read: there,
         lost: count - there,
     };
+    // No segment reaches beyond the end of the address space.
+    let top = if result.layout.wide { u64::MAX } else { 1 << 32 };
     for header in headers {
         let (offset, size) = header.file_range(endian);
+        let start: u64 = header.p_vaddr(endian).into();
         let memory: u64 = header.p_memsz(endian).into();
+        let memory = memory.min(top.saturating_sub(start));
         match header.p_type(endian) {
             elf::PT_NOTE => result.notes.push((offset, size)),
-            elf::PT_LOAD if memory > 0 => result.loads.push(Load {
-                start: header.p_vaddr(endian).into(),
-                memory,
-                offset,
-                file: size,
-                flags: header.p_flags(endian).0,
-            }),
+            elf::PT_LOAD if memory > 0 => {
+                result.loads.push(Load { start, memory, offset, file: size, flags: header.p_flags(endian).0 })
+            }
             _ => {}
         }
     }

@@ -50,9 +50,11 @@ impl ElfCore {
 
     fn regions(&self, gaps: &mut Vec<Gap>) -> Vec<Region> {
         let mut regions: Vec<Region> = self.headers.loads.iter().map(region).collect();
-        regions.sort_by_key(|region| (region.range.start, region.range.end));
         part(&mut regions);
+        join(&mut regions, &self.notes, &self.segments);
         names::name(&mut regions, &self.notes, gaps);
+        // Files that only the list names may overlap each other, in a damaged core.
+        part(&mut regions);
         names::landmarks(&mut regions, &self.notes, self.headers.cpu());
         for region in &mut regions {
             region.saved = Some(self.segments.saved(region.range));
@@ -117,12 +119,39 @@ fn region(load: &Load) -> Region {
 
 /// Lets no two regions overlap: what begins first keeps its range.
 fn part(regions: &mut Vec<Region>) {
+    regions.sort_by_key(|region| (region.range.start, region.range.end));
     let mut end = Address(0);
     for region in regions.iter_mut() {
         region.range.start = region.range.start.max(end).min(region.range.end);
         end = end.max(region.range.end);
     }
     regions.retain(|region| region.size() > Bytes::ZERO);
+}
+
+/// Joins segments that are one mapping of which only a part was saved: parts of one mapped file, or memory without a
+/// file of which one part was left out.
+fn join(regions: &mut Vec<Region>, notes: &Notes, segments: &Segments) {
+    let file = |region: &Region| names::holding(&notes.files, region.range.start);
+    let mut joined: Vec<Region> = Vec::with_capacity(regions.len());
+    let mut was_left_out = false;
+    for next in regions.drain(..) {
+        let is_left_out = segments.saved(next.range) == Bytes::ZERO;
+        let is_part = joined.last().is_some_and(|last| {
+            let touches = last.range.end == next.range.start && last.protection == next.protection;
+            touches
+                && match (file(last), file(&next)) {
+                    (Some(file), Some(other)) => file == other,
+                    (None, None) => !next.protection.is_none() && was_left_out != is_left_out,
+                    _ => false,
+                }
+        });
+        was_left_out = is_left_out;
+        match joined.last_mut() {
+            Some(last) if is_part => last.range.end = next.range.end,
+            _ => joined.push(next),
+        }
+    }
+    *regions = joined;
 }
 
 /// What the headers promise and the file does not hold.

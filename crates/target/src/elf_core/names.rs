@@ -18,7 +18,6 @@ pub(super) fn name(regions: &mut Vec<Region>, notes: &Notes, gaps: &mut Vec<Gap>
     let unseen: Vec<Region> =
         notes.files.iter().filter(|file| !is_covered(regions, file)).map(only_named).collect();
     regions.extend(unseen);
-    regions.sort_by_key(|region| region.range.start);
     if regions.len() > before {
         gaps.push(Gap::new(
             format!("protection and content of {} mapped files", regions.len() - before),
@@ -27,7 +26,8 @@ pub(super) fn name(regions: &mut Vec<Region>, notes: &Notes, gaps: &mut Vec<Gap>
     }
 }
 
-fn holding(files: &[MappedFile], address: Address) -> Option<&MappedFile> {
+/// The mapped file at an address.
+pub(super) fn holding(files: &[MappedFile], address: Address) -> Option<&MappedFile> {
     let behind = files.partition_point(|file| file.range.start <= address);
     files[..behind].last().filter(|file| file.range.contains(address))
 }
@@ -77,15 +77,15 @@ const VSYSCALL: Address = Address(0xffff_ffff_ff60_0000);
 /// The brk heap: the first writable memory without a file behind the program's own segments, as far off as the kernel
 /// may put it at random.
 ///
-/// Source: `arch_randomize_brk`: 32 MiB on x86, 1 GiB for 64-bit arm.
+/// Source: `arch_randomize_brk`: 1 GiB on 64-bit arm and, since Linux 6.9, on x86-64; 32 MiB elsewhere.
 fn heap(regions: &[Region], notes: &Notes, cpu: &str) -> Option<usize> {
-    let reach = if cpu == "aarch64" { Bytes::gib(1) } else { Bytes::mib(32) };
+    let reach = if matches!(cpu, "aarch64" | "x86-64") { Bytes::gib(1) } else { Bytes::mib(32) };
     let program: Arc<str> = regions[containing(regions, notes.auxv.entry?)?].name.clone()?;
     let last = regions.iter().rposition(|region| region.name.as_ref() == Some(&program))?;
     let mut end = regions[last].range.end;
     for (index, region) in regions.iter().enumerate().skip(last + 1) {
         let is_plain = region.name.is_none() && region.protection.write && !region.protection.execute;
-        if !is_plain || region.range.start.0 - end.0 > reach.0 {
+        if !is_plain || region.range.start.0 - end.0 >= reach.0 + 0x1000 {
             return None;
         }
         // What touches the program's data is the part of it that starts as zeros.

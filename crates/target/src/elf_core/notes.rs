@@ -108,7 +108,7 @@ impl Notes {
         self.uid = uid;
         self.pid = layout.int(content, pid);
         self.name = content.get(name..name + 16).map(|name| printable(until_nul(name)));
-        self.command = content.get(name + 16..name + 96).map(until_nul).and_then(command_line);
+        self.command = content.get(name + 16..name + 96).map(until_nul).and_then(command);
     }
 
     fn finish(&mut self) {
@@ -137,6 +137,11 @@ impl Notes {
             ));
         }
     }
+}
+
+/// The kernel parts arguments by spaces, and ends with one.
+fn command(arguments: &[u8]) -> Option<String> {
+    command_line(arguments.trim_ascii_end())
 }
 
 struct Note<'a> {
@@ -250,7 +255,9 @@ fn files(layout: Layout, content: &[u8], into: &mut Vec<MappedFile>) -> bool {
 fn event(layout: Layout, content: &[u8]) -> Option<Event> {
     let number = layout.int(content, 0)?;
     let at = if layout.wide { 16 } else { 12 };
-    let is_fault = matches!(number, 4 | 5 | 7 | 8 | 11);
+    // Sent by a process, or raised by the kernel without an address: other things stand in its place then.
+    let code = layout.int(content, 8)?.cast_signed();
+    let is_fault = matches!(number, 4 | 5 | 7 | 8 | 11) && code > 0 && code < 0x80;
     let address = layout.word(content, at).filter(|_| is_fault).map(Address);
     (number != 0).then(|| Event { name: signal(number), thread: None, address })
 }

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
@@ -68,10 +68,15 @@ pub(crate) fn unpack(
     };
     let input = BufReader::with_capacity(STEP, counted);
     let mut unpacked: Box<dyn Read> = match packing {
-        Packing::Zstd => Box::new(zstd::Decoder::with_buffer(input)?),
+        Packing::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(input)?;
+            // `zstd --long=31` packs cores best.
+            decoder.window_log_max(31)?;
+            Box::new(decoder)
+        }
         Packing::Xz => Box::new(XzDecoder::new_multi_decoder(input)),
         Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
-        Packing::Lz4 => Box::new(FrameDecoder::new(input)),
+        Packing::Lz4 => Box::new(Frames(Some(FrameDecoder::new(input)))),
     };
     let mut file = tempfile::tempfile()?;
     let mut step = vec![0; STEP];
@@ -114,6 +119,25 @@ fn write_sparse(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Several frames of lz4, one behind the other, as `lz4` itself takes them.
+struct Frames<R: BufRead>(Option<FrameDecoder<R>>);
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Some(frame) = &mut self.0 {
+            let read = frame.read(into)?;
+            if read > 0 || into.is_empty() {
+                return Ok(read);
+            }
+            let mut rest = self.0.take().map(FrameDecoder::into_inner).expect("it was read just now");
+            if !rest.fill_buf()?.is_empty() {
+                self.0 = Some(FrameDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// Tells how much has been read.

@@ -1,6 +1,6 @@
 use residue_model::{Address, Bytes, Gap, Range};
 
-use super::streams::Directory;
+use super::directory::Directory;
 use crate::image::{Segment, within};
 
 /// `MemoryListStream` and `Memory64ListStream`.
@@ -10,10 +10,10 @@ const MEMORY64: u32 = 9;
 /// The memory that the two lists of a minidump name, as far as the file holds it.
 pub(super) fn held(directory: &Directory<'_>, gaps: &mut Vec<Gap>) -> Vec<Segment> {
     let mut held = Held { length: directory.file.len() as u64, ..Held::default() };
-    if let Some(list) = directory.stream(MEMORY) {
+    for list in directory.streams(MEMORY) {
         short_ranges(directory, list, &mut held);
     }
-    if let Some(list) = directory.stream(MEMORY64) {
+    for list in directory.streams(MEMORY64) {
         long_ranges(directory, list, &mut held);
     }
     if held.lost > Bytes::ZERO {
@@ -60,12 +60,9 @@ impl Held {
 /// A count, then a range each with its own place in the file.
 fn short_ranges(directory: &Directory<'_>, list: &[u8], held: &mut Held) {
     const ENTRY: usize = 16;
-    let Some(count) = directory.number(list, 0, 4) else { return };
-    // Some writers align the entries to eight bytes.
-    let padded = list.len() as u64 == count.saturating_mul(ENTRY as u64).saturating_add(8);
-    let entries = list.get(if padded { 8 } else { 4 }..).unwrap_or_default().chunks_exact(ENTRY);
-    held.unlisted += count.saturating_sub(entries.len() as u64);
-    for entry in entries.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+    let (entries, missing) = directory.entries(list, ENTRY);
+    held.unlisted = held.unlisted.saturating_add(missing);
+    for entry in entries {
         let number = |at, size| directory.number(entry, at, size).unwrap_or_default();
         held.add(number(0, 8), number(8, 4), number(12, 4));
     }
@@ -78,7 +75,7 @@ fn long_ranges(directory: &Directory<'_>, list: &[u8], held: &mut Held) {
         return;
     };
     let entries = list.get(16..).unwrap_or_default().chunks_exact(ENTRY);
-    held.unlisted += count.saturating_sub(entries.len() as u64);
+    held.unlisted = held.unlisted.saturating_add(count.saturating_sub(entries.len() as u64));
     for entry in entries.take(usize::try_from(count).unwrap_or(usize::MAX)) {
         let number = |at| directory.number(entry, at, 8).unwrap_or_default();
         let size = number(8);

@@ -3,6 +3,8 @@
 //! Streams are decoded by the `minidump` crate; memory is found by ourselves, so that a dump that was cut off still
 //! gives what it holds. Source: `minidumpapiset.h`.
 
+mod directory;
+mod lists;
 mod memory;
 mod program;
 mod regions;

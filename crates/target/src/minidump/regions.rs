@@ -8,14 +8,16 @@ use crate::image::{Segment, Segments};
 /// The regions of a dump: as the system listed them where the dump has such a list, otherwise derived from the memory
 /// that it holds and the modules that it names.
 pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap>) -> Vec<Region> {
+    let mut modules: Vec<&Module> = streams.modules.iter().filter(|module| !module.unloaded).collect();
+    modules.sort_by_key(|module| module.range.start);
     let mut regions = match (&streams.queried, &streams.mapped) {
-        (Some(queried), _) => queried.iter().map(|query| described(query, &streams.modules)).collect(),
+        (Some(queried), _) => queried.iter().map(|query| described(query, &modules)).collect(),
         (None, Some(mapped)) => mapped.clone(),
         (None, None) => Vec::new(),
     };
     part(&mut regions, gaps);
     let is_listed = !regions.is_empty();
-    let derived = derive(streams, segments.held(), &regions);
+    let derived = derive(streams, &modules, segments.held(), &regions);
     if !is_listed {
         gaps.push(Gap::new(
             "the list of regions",
@@ -50,7 +52,11 @@ fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
     let (mut end, mut overlap) = (Address(0), Bytes::ZERO);
     for region in regions.iter_mut() {
         let start = region.range.start.max(end).min(region.range.end);
-        overlap += Bytes(start.0 - region.range.start.0);
+        let cut = Bytes(start.0 - region.range.start.0);
+        overlap += cut;
+        if region.is_file() {
+            region.offset += cut;
+        }
         region.range.start = start;
         end = end.max(region.range.end);
     }
@@ -63,7 +69,7 @@ fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
     }
 }
 
-fn described(query: &Queried, modules: &[Module]) -> Region {
+fn described(query: &Queried, modules: &[&Module]) -> Region {
     Region {
         range: query.range,
         protection: protection(query.pages),
@@ -89,35 +95,29 @@ fn protection(pages: Pages) -> Protection {
     }
 }
 
-fn module_at(modules: &[Module], address: Address) -> Option<&Module> {
-    modules.iter().find(|module| !module.unloaded && module.range.contains(address))
+/// The module at an address. Modules are loaded ones, in order of address.
+fn module_at<'a>(modules: &[&'a Module], address: Address) -> Option<&'a Module> {
+    let behind = modules.partition_point(|module| module.range.start <= address);
+    modules[..behind].last().copied().filter(|module| module.range.contains(address))
 }
 
 /// Regions for saved memory that nothing lists, and for modules of which nothing was saved.
-fn derive(streams: &Streams, held: &[Segment], listed: &[Region]) -> Vec<Region> {
-    let modules: Vec<&Module> = streams.modules.iter().filter(|module| !module.unloaded).collect();
+fn derive(streams: &Streams, modules: &[&Module], held: &[Segment], listed: &[Region]) -> Vec<Region> {
+    let of = |module: &Module| (module.range.start, module.name.clone());
     let mut derived = Vec::new();
     for segment in held {
         for range in uncovered(segment.range, listed) {
-            let module = module_at(&streams.modules, range.start);
-            derived.push(guessed(
-                streams,
-                range,
-                module.map(|module| (module.range.start, module.name.clone())),
-            ));
+            derived.push(guessed(streams, range, module_at(modules, range.start).map(of)));
         }
     }
     if listed.is_empty() {
         let saved = derived.clone();
         let mut end = Address(0);
-        let mut modules = modules;
-        modules.sort_by_key(|module| module.range.start);
         for module in modules {
             let range = Range { start: module.range.start.max(end), end: module.range.end };
             end = end.max(module.range.end);
             for range in uncovered(range, &saved) {
-                let name = Some((module.range.start, module.name.clone()));
-                derived.push(guessed(streams, range, name));
+                derived.push(guessed(streams, range, Some(of(module))));
             }
         }
     }

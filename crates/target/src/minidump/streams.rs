@@ -1,13 +1,15 @@
 use minidump::system_info::{Cpu, Os as DumpOs, PointerWidth};
 use minidump::{
-    Endian, Error as DumpError, Minidump as Streamed, MinidumpContext, MinidumpException,
-    MinidumpMemoryInfoList, MinidumpMiscInfo, MinidumpModuleList, MinidumpStream, MinidumpSystemInfo,
-    MinidumpThreadList, MinidumpThreadNames, MinidumpUnloadedModuleList, Module as _,
+    Endian, Error as DumpError, Minidump as Streamed, MinidumpException, MinidumpMemoryInfoList,
+    MinidumpMiscInfo, MinidumpStream, MinidumpSystemInfo, MinidumpThreadNames, MinidumpUnloadedModuleList,
+    Module as _,
 };
 use residue_model::{
     Address, Event, Gap, Machine, Module, Os, Pages, Process, ProcessId, Range, Region, Thread,
 };
 
+use super::directory::Directory;
+use super::lists::{modules, named, platform, threads};
 use super::memory;
 use crate::image::Segment;
 use crate::procfs::{maps, printable};
@@ -49,44 +51,17 @@ impl Streams {
     }
 }
 
-/// Where streams stand in the file.
-pub(super) struct Directory<'a> {
-    pub(super) file: &'a [u8],
-    entries: Vec<(u32, usize, usize)>,
-    big_endian: bool,
-}
-
-impl<'a> Directory<'a> {
-    /// A stream, as much of it as the file holds.
-    pub(super) fn stream(&self, kind: u32) -> Option<&'a [u8]> {
-        let &(_, start, size) = self.entries.iter().find(|(known, ..)| *known == kind)?;
-        self.file.get(start..start.saturating_add(size).min(self.file.len()))
-    }
-
-    /// A number of up to eight bytes; none behind the end.
-    pub(super) fn number(&self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
-        let raw = bytes.get(at..at.checked_add(size)?)?;
-        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        Some(if self.big_endian { raw.iter().fold(0, add) } else { raw.iter().rev().fold(0, add) })
-    }
-}
-
 /// Reads every stream that is known and whole; what is not becomes a gap.
 pub(super) fn read(path: &str, file: &[u8], gaps: &mut Vec<Gap>) -> Result<(Streams, Vec<Segment>)> {
     let dump = Streamed::read(file).map_err(|error| {
         Error::new(ErrorKind::Syntax, format!("{path} is no usable minidump: {error}"))
             .help("was it cut off when it was copied? Compare its size with the original")
     })?;
-    let directory = Directory {
-        file,
-        entries: dump
-            .all_streams()
-            .map(|entry| (entry.stream_type, entry.location.rva as usize, entry.location.data_size as usize))
-            .collect(),
-        big_endian: dump.endian == Endian::Big,
-    };
+    let directory = Directory::read(file, dump.endian == Endian::Big);
     let held = memory::held(&directory, gaps);
-    let mut streams = Streams { bits: 64, ..Streams::default() };
+    // Until the dump says otherwise, nothing is known of its machine.
+    let machine = Machine { os: Os::Other, ..Machine::default() };
+    let mut streams = Streams { bits: 64, machine, ..Streams::default() };
     let mut reader = Reader { dump: &dump, gaps };
     let system: Option<MinidumpSystemInfo> = reader.stream("the operating system and processor");
     let misc: Option<MinidumpMiscInfo> = dump.get_stream().ok();
@@ -94,11 +69,13 @@ pub(super) fn read(path: &str, file: &[u8], gaps: &mut Vec<Gap>) -> Result<(Stre
         describe(system, &mut streams);
     }
     streams.machine.big_endian = directory.big_endian;
-    streams.modules = reader.modules();
-    streams.threads = reader.threads(system.as_ref(), misc.as_ref());
+    streams.modules = modules(&directory, reader.gaps);
+    streams.modules.extend(reader.unloaded());
+    streams.threads = threads(&directory, system.as_ref(), misc.as_ref(), reader.gaps);
+    reader.name(&mut streams.threads);
     streams.event = reader.event(system.as_ref());
     streams.queried = reader.queried();
-    streams.mapped = directory.stream(LINUX_MAPS).and_then(|text| reader.mapped(text));
+    streams.mapped = directory.streams(LINUX_MAPS).next().and_then(|text| reader.mapped(text));
     streams.process = process(&streams, misc.as_ref(), &directory);
     if held.is_empty() {
         gaps.push(Gap::new("all memory", "the dump holds none"));
@@ -141,47 +118,26 @@ impl<'a> Reader<'a, '_> {
         self.gaps.push(Gap::new(what, format!("its stream in the dump is damaged: {error}")));
     }
 
-    fn modules(&mut self) -> Vec<Module> {
-        let loaded: Option<MinidumpModuleList> = self.stream("programs and libraries");
-        let unloaded: Option<MinidumpUnloadedModuleList> = self.optional("libraries that were unloaded");
-        let mut modules: Vec<Module> = Vec::new();
-        for module in loaded.iter().flat_map(MinidumpModuleList::iter) {
-            let version = module.version().map(|version| printable(version.as_bytes()));
-            modules.extend(named(module.base_address(), module.size(), &module.name, version, false));
-        }
-        for module in unloaded.iter().flat_map(MinidumpUnloadedModuleList::iter) {
-            modules.extend(named(module.base_address(), module.size(), &module.name, None, true));
-        }
+    fn unloaded(&mut self) -> Vec<Module> {
+        let list: Option<MinidumpUnloadedModuleList> = self.optional("libraries that were unloaded");
+        let modules = list.iter().flat_map(MinidumpUnloadedModuleList::iter);
         modules
+            .filter_map(|module| named(module.base_address(), module.size(), &module.name, None, true))
+            .collect()
     }
 
-    fn threads(
-        &mut self,
-        system: Option<&MinidumpSystemInfo>,
-        misc: Option<&MinidumpMiscInfo>,
-    ) -> Vec<Thread> {
-        let list: Option<MinidumpThreadList<'_>> = self.stream("threads");
-        let names: Option<MinidumpThreadNames> = self.optional("names of threads");
-        let mut threads = Vec::new();
-        for thread in list.iter().flat_map(|list| &list.threads) {
-            let tid = thread.raw.thread_id;
-            let name = names.as_ref().and_then(|names| names.get_name(tid));
-            let context = system.and_then(|system| thread.context(system, misc));
-            threads.push(Thread {
-                tid,
-                is_main: threads.is_empty(),
-                name: name.map(|name| printable(name.as_bytes())).unwrap_or_default(),
-                stack_pointer: context.map(|context| Address(MinidumpContext::get_stack_pointer(&context))),
-                control_block: Some(Address(thread.raw.teb)).filter(|teb| teb.0 != 0),
-            });
+    fn name(&mut self, threads: &mut [Thread]) {
+        let Some(names) = self.optional::<MinidumpThreadNames>("names of threads") else { return };
+        for thread in threads {
+            if let Some(name) = names.get_name(thread.tid) {
+                thread.name = printable(name.as_bytes());
+            }
         }
-        threads
     }
 
     fn event(&mut self, system: Option<&MinidumpSystemInfo>) -> Option<Event> {
         let exception: MinidumpException<'_> = self.optional("the exception")?;
-        let (os, cpu) =
-            system.map_or((DumpOs::Unknown(0), Cpu::Unknown(0)), |system| (system.os, system.cpu));
+        let (os, cpu) = platform(system);
         let reason = exception.get_crash_reason(os, cpu).to_string();
         Some(Event {
             name: printable(reason.as_bytes()),
@@ -211,12 +167,6 @@ impl<'a> Reader<'a, '_> {
         }
         (!regions.is_empty()).then_some(regions)
     }
-}
-
-fn named(base: u64, size: u64, name: &str, version: Option<String>, unloaded: bool) -> Option<Module> {
-    let range = Range { start: Address(base), end: Address(base.checked_add(size)?) };
-    let name = printable(name.as_bytes()).into();
-    (size > 0).then_some(Module { range, name, version, unloaded })
 }
 
 fn describe(system: &MinidumpSystemInfo, streams: &mut Streams) {
@@ -251,7 +201,7 @@ fn process(streams: &Streams, misc: Option<&MinidumpMiscInfo>, directory: &Direc
     let pid = misc.and_then(|misc| misc.raw.process_id().copied()).or_else(|| linux_pid(directory));
     // The program is first in the list of every writer.
     let program = streams.modules.first().map(|module| module.file_name().to_owned());
-    let command = directory.stream(LINUX_CMD_LINE).and_then(crate::census::command);
+    let command = directory.streams(LINUX_CMD_LINE).next().and_then(crate::census::command);
     Process {
         pid: ProcessId(pid.unwrap_or_default()),
         name: program.unwrap_or_default(),
@@ -262,7 +212,7 @@ fn process(streams: &Streams, misc: Option<&MinidumpMiscInfo>, directory: &Direc
 
 /// `Pid:` of `/proc/PID/status`, which comes along in dumps of Linux processes.
 fn linux_pid(directory: &Directory<'_>) -> Option<u32> {
-    let status = directory.stream(LINUX_PROC_STATUS)?;
+    let status = directory.streams(LINUX_PROC_STATUS).next()?;
     let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Pid:"))?;
     std::str::from_utf8(line).ok()?.trim().parse().ok()
 }

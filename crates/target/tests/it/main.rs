@@ -1,6 +1,7 @@
 //! The parsers on what real kernels wrote, and the live readers on processes whose memory is known.
 
 mod capture;
+mod dump;
 mod fixtures;
 mod lines;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,9 @@
 //! Runs the command, and whatever knows the truth besides it.
 
+pub(crate) mod begun;
 pub(crate) mod browser;
 pub(crate) mod crowd;
+pub(crate) mod dumped;
 pub(crate) mod folder;
 pub(crate) mod oracle;
 pub(crate) mod stranger;

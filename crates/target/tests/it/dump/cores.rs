@@ -94,10 +94,10 @@ fn a_core_without_a_list_of_files_says_so() {
 }
 
 #[test]
-fn what_the_kernel_left_out_is_told_in_bytes() {
+fn what_the_kernel_left_out_is_told() {
     let snapshot = fixture("elfcore/pystack-core_with_big_name.core").expect("it opens").snapshot();
     // 4 segments of 4087808 bytes have no byte in the file; 2093056 of them are a gap in libc without any access.
-    assert!(why(&snapshot, "1994752 bytes of memory in 3 regions").contains("left them out"));
+    assert!(why(&snapshot, "1.9 MiB of memory in 3 regions").contains("left them out"));
     let libc = region_at(&snapshot, 0x7f93_c0ec_a000);
     assert_eq!((libc.name(), libc.saved), ("/usr/lib64/libc-2.17.so", Some(Bytes::ZERO)));
 }

@@ -138,7 +138,8 @@ impl Core {
     pub(crate) fn signal(self, number: u32, address: u64) -> Core {
         let mut info = Vec::new();
         self.put(&mut info, u64::from(number), 4);
-        info.extend([0; 8]); // si_errno, si_code
+        self.put(&mut info, 0, 4); // si_errno
+        self.put(&mut info, 1, 4); // si_code: the address is not mapped
         info.resize(info.len().next_multiple_of(self.word()), 0);
         self.put(&mut info, address, self.word());
         info.resize(128, 0);
@@ -272,15 +273,19 @@ impl Core {
 
 /// A small program as it stands in a core: its file, plain data behind it, a heap, a mapped library, a stack.
 pub(crate) fn small() -> Core {
+    nameless().files(&[
+        (0x40_0000, 0x40_3000, 0, "/opt/small"),
+        (0x7f00_0000_0000, 0x7f00_0000_1000, 2, "/usr/lib/libthing.so.1"),
+    ])
+}
+
+/// The same by a kernel before 3.7, which lists no files.
+pub(crate) fn nameless() -> Core {
     Core::of(X86_64)
         .thread(101, 0x7ffc_0000_0800)
         .process(101, 1000, "small", "./small --once")
         .signal(11, 0xdead_0000)
         .auxv(&[(AT_ENTRY, 0x40_1040), (AT_RANDOM, 0x7ffc_0000_0f00), (AT_SYSINFO_EHDR, 0x7ffc_0010_0000)])
-        .files(&[
-            (0x40_0000, 0x40_3000, 0, "/opt/small"),
-            (0x7f00_0000_0000, 0x7f00_0000_1000, 2, "/usr/lib/libthing.so.1"),
-        ])
         .thread(102, 0x7f00_0010_0100)
         .part(0x40_0000, 0x2000, READ | EXECUTE, &page(0x7f))
         .load(0x40_2000, READ | WRITE, &page(0xd0))

@@ -50,7 +50,7 @@ fn what_was_not_saved_is_never_zero() {
     assert_eq!(opened.read(0x1_1000, 4), []);
     assert_eq!(opened.read(0x9_0000, 4), []);
     assert_eq!(region_at(&snapshot, 0x1_0000).saved, Some(Bytes(0x1000)));
-    assert!(why(&snapshot, "16384 bytes of memory in 2 regions").contains("not taken for zeros"));
+    assert!(why(&snapshot, "16.0 KiB of memory in 2 regions").contains("not taken for zeros"));
 }
 
 /// A guard has no bytes to lose: reserved address space is no gap.
@@ -59,7 +59,7 @@ fn what_nobody_could_read_is_no_gap() {
     let core = small().part(0x7f11_0000_0000, 0x100_0000, 0, b"");
     let snapshot = open(&core.build()).sound();
     assert_eq!(snapshot.gaps.len(), 1, "{:?}", snapshot.gaps);
-    why(&snapshot, "8192 bytes of memory in 2 regions");
+    why(&snapshot, "8.0 KiB of memory in 2 regions");
 }
 
 /// Cut at any byte, a core tells what is missing to the byte and gives the rest.
@@ -77,10 +77,11 @@ fn a_core_that_was_cut_off_gives_what_it_holds() {
         let snapshot = opened.sound();
         let missing = whole.len() - cut;
         let regions = missing.div_ceil(0x1000);
-        let why = why(&snapshot, &format!("{missing} bytes of memory in {regions} regions"));
+        let why = why(&snapshot, &format!("{} of memory in {regions} regions", Bytes(missing as u64)));
         assert!(why.contains(&format!("ends at byte {cut}, its headers reach to {}", whole.len())), "{why}");
         assert_eq!(tids(&snapshot), [5]);
         let mut held = cut - memory;
+        assert_eq!(snapshot.dump.as_ref().map(|dump| dump.saved), Some(Bytes(held as u64)));
         for at in pages {
             let there = held.min(0x1000);
             assert_eq!(opened.read(at, 0x1000), vec![at.to_le_bytes()[2]; there]);
@@ -205,7 +206,7 @@ fn where_segments_overlap_the_first_is_shown_and_the_rest_told() {
     );
     assert_eq!(opened.read(0x1_0ffe, 4), [3, 3, 1, 1]);
     assert_eq!(opened.read(0x1_1ffe, 4), [1, 1, 2, 2]);
-    assert!(why(&snapshot, "8192 bytes that two segments of the core claim").contains("begins first"));
+    assert!(why(&snapshot, "8.0 KiB that two segments of the core claim").contains("begins first"));
 }
 
 /// A segment that ends behind the last address ends there.
@@ -365,6 +366,20 @@ fn the_heap_is_not_any_anonymous_memory() {
     );
     assert_eq!(heap(stack(base()).load(0x41_0000, READ | EXECUTE, &page(3))), None, "not writable");
     assert_eq!(heap(stack(base()).load(0x9_4100_0000, READ | WRITE, &page(3))), None, "too far");
+}
+
+/// No list of files, as of old kernels or some tools: the program is told from its own entry, and the heap from that.
+#[test]
+fn a_program_without_a_list_of_files_has_a_heap_too() {
+    let core = Core::of(X86_64)
+        .thread(1, 0)
+        .auxv(&[(AT_ENTRY, 0x40_0100)])
+        .load(0x40_0000, READ | EXECUTE, &page(1))
+        .load(0x40_1000, READ | WRITE, &page(1))
+        .load(0x41_0000, READ | WRITE, &page(3));
+    let snapshot = open(&core.build()).sound();
+    let names: Vec<_> = snapshot.regions.iter().map(Region::name).collect();
+    assert_eq!(names, ["[code]", "", "[heap]"]);
 }
 
 #[test]

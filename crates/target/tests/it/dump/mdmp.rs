@@ -1,4 +1,5 @@
 //! Builds minidumps from the structures of `minidumpapiset.h` and `winnt.h`, apart from the reader.
+#![allow(clippy::cast_possible_truncation, reason = "what is built here is small")]
 
 pub(crate) const THREADS: u32 = 3;
 pub(crate) const MODULES: u32 = 4;
@@ -215,7 +216,7 @@ impl Dump {
         list
     }
 
-    /// Memory behind everything else, as `MiniDumpWithFullMemory` has it: nothing may be added afterwards.
+    /// Memory behind everything else, as `MiniDumpWithFullMemory` has it: what is added afterwards stands behind it.
     pub(crate) fn memory64(self, ranges: &[(u64, &[u8])]) -> Dump {
         let sizes: Vec<_> = ranges.iter().map(|(start, bytes)| (*start, bytes.len() as u64)).collect();
         let place = self.file.len() + 16 + 16 * ranges.len();

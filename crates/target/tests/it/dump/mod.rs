@@ -1,9 +1,10 @@
 //! Cores and minidumps: real ones that others wrote, and ones built here apart from the reader.
 
 mod cores;
+#[cfg(target_os = "linux")]
+mod damage;
 mod elf;
 mod elf_core;
-#[cfg(target_os = "linux")]
 mod gcore;
 mod mdmp;
 mod minidump;

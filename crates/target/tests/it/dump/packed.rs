@@ -1,9 +1,7 @@
 //! Dumps that were packed: the same dump, with a word about how far it is.
 
-use std::fs;
 use std::io::Write;
-use std::process::Command;
-use std::{env, iter};
+use std::iter;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -89,7 +87,7 @@ fn zeros_survive_packing() {
 
 #[test]
 fn progress_rises_to_the_size_of_the_packed_file() {
-    let core = large(3);
+    let core = large(2);
     for (name, pack) in PACKINGS {
         let file = written(&pack(&core));
         let length = file.as_file().metadata().expect("it was written").len();
@@ -111,7 +109,7 @@ fn a_plain_file_has_no_progress_to_tell() {
 /// The disk was full, or the copy broke off: what there is gets shown, and how much is missing told.
 #[test]
 fn a_packed_core_that_was_cut_gives_what_it_holds() {
-    let core = large(3);
+    let core = large(1);
     for (name, pack) in PACKINGS {
         let packed = pack(&core);
         let opened = open(&packed[..packed.len() / 2]);
@@ -120,7 +118,7 @@ fn a_packed_core_that_was_cut_gives_what_it_holds() {
         assert!(reason.contains("cannot be unpacked to its end"), "{name}: {reason}");
         assert!(snapshot.gaps.iter().any(|gap| gap.why.contains("the core is cut off")), "{name}");
         let saved = snapshot.dump.as_ref().expect("it is one").saved.0;
-        assert!((500_000..3 << 20).contains(&saved), "{name}: {saved} of half");
+        assert!((300_000..1 << 20).contains(&saved), "{name}: {saved} of half");
         assert_eq!(opened.read(0x41_5000, 0x1000), page(0x48), "{name}");
     }
 }
@@ -128,7 +126,7 @@ fn a_packed_core_that_was_cut_gives_what_it_holds() {
 #[test]
 fn a_packed_core_cut_before_its_headers_is_refused() {
     for (name, pack) in PACKINGS {
-        let packed = pack(&large(1));
+        let packed = pack(&small().build());
         let Err(error) = try_open(&packed[..20]) else { panic!("{name} opens") };
         assert!(error.remedy().is_some(), "{name}: {error}");
     }
@@ -146,33 +144,43 @@ fn a_file_of_several_frames_is_read_to_its_end() {
     }
 }
 
-/// The temporary file has no name: whatever ends us leaves nothing behind. In a process of its own, for its TMPDIR.
 #[cfg(target_os = "linux")]
-#[test]
-fn nothing_is_left_in_the_temporary_folder() {
-    const CHILD: &str = "RESIDUE_TEST_PACKED";
-    if let Ok(path) = env::var(CHILD) {
-        let folder = env::var("TMPDIR").expect("it was set");
-        let opened = open_dump(&path, &mut |_, _| {
-            assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 0, "while it is unpacked");
-        });
-        opened.expect("it is whole").snapshot().expect("it is whole");
-        assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 0, "while it is open");
-        return;
+mod linux {
+    use std::process::Command;
+    use std::{env, fs};
+
+    use super::*;
+
+    /// The temporary file has no name: whatever ends us leaves nothing behind. In a process of its own, for its TMPDIR.
+    #[test]
+    fn nothing_is_left_in_the_temporary_folder() {
+        const CHILD: &str = "RESIDUE_TEST_PACKED";
+        if let Ok(path) = env::var(CHILD) {
+            let folder = env::var("TMPDIR").expect("it was set");
+            let opened = open_dump(&path, &mut |_, _| {
+                assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 0, "while it is unpacked");
+            });
+            opened.expect("it is whole").snapshot().expect("it is whole");
+            assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 0, "while it is open");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("there is room");
+        let file = written(&zstd(&large(1)));
+        let name = "dump::packed::linux::nothing_is_left_in_the_temporary_folder";
+        let child = Command::new(env::current_exe().expect("we run"))
+            .args(["--exact", name, "--nocapture"])
+            .envs([
+                (CHILD, path_of(&file).as_str()),
+                ("TMPDIR", folder.path().to_str().expect("a plain path")),
+            ])
+            .output()
+            .expect("we run");
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(
+            child.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+        assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
     }
-    let folder = tempfile::tempdir().expect("there is room");
-    let file = written(&zstd(&large(1)));
-    let name = "dump::packed::nothing_is_left_in_the_temporary_folder";
-    let child = Command::new(env::current_exe().expect("we run"))
-        .args(["--exact", name, "--nocapture"])
-        .envs([(CHILD, path_of(&file).as_str()), ("TMPDIR", folder.path().to_str().expect("a plain path"))])
-        .output()
-        .expect("we run");
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success() && said.contains("1 passed"),
-        "{said}{}",
-        String::from_utf8_lossy(&child.stderr)
-    );
-    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
 }

@@ -174,7 +174,7 @@ mod linux {
     #[test]
     fn what_may_not_be_read_says_so() {
         let file = written(&Core::of(X86_64).load(0x40_0000, READ, &page(1)).build());
-        set_permissions(file.path(), Permissions::from_mode(0)).expect("it is ours");
+        set_permissions(file.path(), Permissions::from_mode(0o000)).expect("it is ours");
         let path = path_of(&file);
         let nobody = thread::spawn(move || {
             if rustix::process::geteuid().is_root() {

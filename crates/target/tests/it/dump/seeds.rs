@@ -30,7 +30,7 @@ fn core(machine: Machine) -> Core {
         .load(stack + 0x2000, READ | EXECUTE, &[0xd5; 16])
 }
 
-fn windows() -> Dump {
+pub(super) fn windows() -> Dump {
     let info = |start, size, state, protect, kind| Info { start, size, base: 0x1_0000, state, protect, kind };
     Dump::of(mdmp::X86_64, WINDOWS)
         .misc(7)
@@ -49,7 +49,7 @@ fn windows() -> Dump {
         .memory64(&[(0x2_0000, &[0x57; 32]), (0x8_0000, &[0x99; 16])])
 }
 
-fn linux(cpu: mdmp::Cpu, big_endian: bool) -> Dump {
+pub(super) fn linux(cpu: mdmp::Cpu, big_endian: bool) -> Dump {
     let maps = b"10000-11000 r-xp 0 08:01 5 /seed\n20000-22000 rw-p 0 00:00 0 [heap]\n";
     Dump::in_order(cpu, LINUX, big_endian)
         .stream(MISC, &[24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::thread;
 
 use residue_model::{Address, Bytes, Counter, ProcessId, Snapshot};
-use residue_target::live::linux::{Care, Sampler, snapshot};
+use residue_target::Care;
+use residue_target::live::linux::{Sampler, snapshot};
 use residue_testkit::Program;
 
 use super::{exactly, gently, pid, proc_dir};

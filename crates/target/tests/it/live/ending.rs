@@ -4,7 +4,8 @@ use std::process::Command;
 use std::thread;
 
 use residue_model::ProcessId;
-use residue_target::live::linux::{Care, Sampler, Selection, snapshot, sweep};
+use residue_target::Care;
+use residue_target::live::linux::{Sampler, Selection, snapshot, sweep};
 use residue_target::{ErrorKind, File, Files};
 use residue_testkit::{Program, Running};
 

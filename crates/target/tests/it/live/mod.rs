@@ -16,7 +16,8 @@ use std::fs;
 use procfs::FromBufRead;
 use procfs::process::MemoryMaps;
 use residue_model::{Bytes, Counter, ProcessId, Region, Snapshot};
-use residue_target::live::linux::{Care, ProcDir, snapshot};
+use residue_target::Care;
+use residue_target::live::linux::{ProcDir, snapshot};
 use residue_testkit::Running;
 
 /// How often something is read again because a neighbour on the machine moved meanwhile.

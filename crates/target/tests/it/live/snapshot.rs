@@ -3,8 +3,9 @@ use std::env;
 use procfs::Current;
 use procfs::process::MemoryMap;
 use residue_model::{AddressSpace, Bytes, Counter, ProcessId, Region, Source};
+use residue_target::Care;
 use residue_target::ErrorKind;
-use residue_target::live::linux::{Care, snapshot};
+use residue_target::live::linux::snapshot;
 use residue_testkit::Program;
 
 use super::{agreed, counter, exactly, oracle, pid, proc_dir, told};

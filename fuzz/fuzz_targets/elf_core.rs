@@ -1,0 +1,15 @@
+//! An ELF core from a stranger: it opens or is refused, holds little memory, and what it shows holds together.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use residue_fuzz::{Bounded, dump};
+
+#[global_allocator]
+static ALLOCATOR: Bounded = Bounded;
+
+fuzz_target!(|bytes: &[u8]| {
+    // Packed files are for other readers to be afraid of.
+    if bytes.starts_with(b"\x7fELF") {
+        dump::check(bytes);
+    }
+});
