@@ -176,15 +176,15 @@ fn managed(inside: &Inside) -> Option<Finding> {
 }
 
 fn ended(map: &Map) -> Option<Finding> {
-    let event = map.snapshot.dump.as_ref()?.event.clone()?;
-    // A debugger stops a process to dump it; that ended nothing.
+    let event = map.snapshot.dump.as_ref()?.event.clone().filter(|event| !event.is_stop())?;
     let Snapshot { regions, threads, .. } = &map.snapshot;
-    let holds = |address: &Address| regions.iter().any(|region| region.range.contains(*address));
+    let is_held = |region: &Region| region.saved.is_none_or(|saved| saved > Bytes::ZERO);
+    let holds =
+        |address: &Address| regions.iter().any(|region| region.range.contains(*address) && is_held(region));
     let stack = || threads.iter().find(|thread| Some(thread.tid) == event.thread)?.stack_pointer;
     // The address of a fault is often in no region; what led there stands on the stack.
     let look_at = event.address.filter(holds).or_else(|| stack().filter(holds));
-    let is_stop = matches!(event.name.as_str(), "SIGSTOP" | "SIGTRAP");
-    (!is_stop).then_some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event, look_at } })
+    Some(Finding { severity: Severity::Info, evidence: Evidence::Ended { event, look_at } })
 }
 
 fn fragmented(map: &Map) -> Option<Finding> {

@@ -59,6 +59,14 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Whether a region is part of it.
+    fn holds(&self, region: &Region) -> bool {
+        match self {
+            Subject::Population { size, usage, .. } => region.size() == *size && region.usage == *usage,
+            Subject::Usage { usage, .. } => region.usage == *usage,
+        }
+    }
+
     /// What it is used for.
     pub fn usage(&self) -> Usage {
         match *self {
@@ -74,6 +82,8 @@ pub struct Occurrences {
     pub count: u64,
     /// In how many regions.
     pub regions: u64,
+    /// How often outside of what was looked into.
+    pub outside: u64,
     /// The lowest address.
     pub first: Address,
     /// The highest address.
@@ -247,17 +257,25 @@ fn count(
         .collect();
     let mut left = COUNTED;
     for one in examined {
-        for telling in &one.contents.strings {
-            let occurrences =
-                (left > 0).then(|| occurrences(telling, &regions, memory, threads, tick)).flatten();
+        let mut kept = Vec::new();
+        for telling in std::mem::take(&mut one.contents.strings) {
+            let counted = (left > 0)
+                .then(|| occurrences(&telling, &one.subject, &regions, memory, threads, tick))
+                .flatten();
             left = left.saturating_sub(1);
-            one.counted.push(occurrences);
+            // A sample of the rest may have missed it; the count does not.
+            if counted.as_ref().is_none_or(|counted| counted.outside * 5 <= counted.count) {
+                kept.push(telling);
+                one.counted.push(counted);
+            }
         }
+        one.contents.strings = kept;
     }
 }
 
 fn occurrences(
     telling: &Telling,
+    subject: &Subject,
     regions: &[&Region],
     memory: &dyn Memory,
     threads: usize,
@@ -269,6 +287,12 @@ fn occurrences(
     Some(Occurrences {
         count: hits.count,
         regions: hits.regions.len() as u64,
+        outside: hits
+            .regions
+            .iter()
+            .filter(|hit| !subject.holds(regions[hit.region]))
+            .map(|hit| hit.count)
+            .sum(),
         first: hits.first()?,
         last: hits.last()?,
         spread: hits.spread(regions, SPREAD),

@@ -205,7 +205,7 @@ pub(crate) struct SearchArgs {
     #[arg(long, short = 'x', conflicts_with_all = ["ascii", "utf16", "regex", "pointer", "ignore_case"])]
     pub(crate) hex: bool,
 
-    /// The pattern is a regular expression on bytes
+    /// The pattern is a regular expression on bytes; a match longer than 4 KiB may be counted in parts
     #[arg(long, short = 'e', conflicts_with_all = ["ascii", "utf16", "pointer"])]
     pub(crate) regex: bool,
 
@@ -218,8 +218,8 @@ pub(crate) struct SearchArgs {
     pub(crate) ignore_case: bool,
 
     /// Show at most so many matches; all are counted
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) limit: u32,
 
     /// Search only regions for which all of these hold, as for map --filter: usage=heap, size=0x20000, Unk,MEM_COMMIT
     #[arg(long = "in", value_name = "CONDITIONS", default_value = "", value_parser = filter)]

@@ -48,3 +48,10 @@ pub struct Event {
     /// The address that it is about.
     pub address: Option<Address>,
 }
+
+impl Event {
+    /// A debugger stopped the process to dump it, and it may well have gone on.
+    pub fn is_stop(&self) -> bool {
+        matches!(self.name.as_str(), "SIGSTOP" | "SIGTRAP")
+    }
+}

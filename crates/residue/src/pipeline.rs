@@ -35,13 +35,16 @@ impl Default for Options {
 /// # Errors
 /// When it means nothing, several processes, or a file that is no dump.
 pub fn open(word: &str, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Box<dyn Target>> {
-    if is_dump(word) {
+    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number && is_dump(word) {
         return Ok(open_dump(word, progress)?);
     }
     match process(word, options.care) {
         Ok(process) => Ok(process),
         // Whoever names a file wants to know what is wrong with it.
-        Err(error) if error.kind() == ErrorKind::NotFound && is_path(word) => Ok(open_dump(word, progress)?),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_number && is_path(word) => {
+            Ok(open_dump(word, progress)?)
+        }
         Err(error) => Err(error.into()),
     }
 }

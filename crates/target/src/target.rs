@@ -10,6 +10,11 @@ pub trait Target {
     /// When a live process has ended, or may not be read.
     fn snapshot(&self) -> Result<Snapshot>;
 
+    /// Whether it is a file that a process left: one moment, that cannot be watched.
+    fn is_dump(&self) -> bool {
+        true
+    }
+
     /// Its bytes.
     ///
     /// # Errors

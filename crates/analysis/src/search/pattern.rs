@@ -166,10 +166,10 @@ impl Pattern {
                     let found = from + finder.find(rest)?;
                     (found, found + finder.needle().len())
                 }
-                // `find_at` would let an anchor see what stands before; memory has no lines to anchor to.
+                // `\b` sees what stands before.
                 Matcher::Regex(regex) => {
-                    let found = regex.find(rest)?;
-                    (from + found.start(), from + found.end())
+                    let found = regex.find_at(bytes, from)?;
+                    (found.start(), found.end())
                 }
             };
             if (start.0.wrapping_add(found as u64)).is_multiple_of(self.alignment) {
@@ -282,5 +282,6 @@ mod tests {
             assert!(error.remedy().is_some(), "{wrong}");
         }
         assert_eq!(places(&Pattern::regex("w.rd", true).expect("good"), b"a Word"), [2]);
+        assert_eq!(places(&Pattern::regex(r"\bzq", false).expect("good"), b"zqzq zq"), [0, 5]);
     }
 }

@@ -15,7 +15,12 @@ pub(super) fn classify(snapshot: &mut Snapshot, memory: &dyn Memory) {
         region.usage = by_type(region);
     }
     let mut heaps = HashSet::new();
+    let mut seen = HashSet::new();
     for thread in threads.iter() {
+        // In a damaged dump thousands of threads may share one block.
+        if thread.control_block.is_some() && !seen.insert(thread.control_block) {
+            continue;
+        }
         let usage = if is_wow64 { Usage::Stack64 } else { Usage::Stack };
         mark_thread(regions, thread, &native, usage, &mut heaps);
         if is_wow64 && let Some(teb) = native.narrow_teb(thread) {
@@ -85,6 +90,9 @@ const SEGMENT_HEAP: u64 = 0xddee_ddee;
 /// No process has more heaps than this; a larger count is a damaged block.
 const MOST_HEAPS: u64 = 4096;
 
+/// More threads than this on one stack are damage, and nobody reads them.
+const MOST_THREADS: usize = 16;
+
 struct Layout<'a> {
     memory: &'a dyn Memory,
     offsets: &'static Offsets,
@@ -153,7 +161,9 @@ fn mark_thread(
     for region in range.map(|range| within(regions, range)).into_iter().flatten() {
         if region.usage == Usage::Unclaimed || region.usage == stack {
             region.usage = stack;
-            region.threads.push(thread.tid);
+            if region.threads.len() < MOST_THREADS {
+                region.threads.push(thread.tid);
+            }
         }
     }
     let Some(teb) = teb else { return };

@@ -53,3 +53,13 @@ fn address(text: &str) -> Result<Address, Trouble> {
         Trouble::usage(format!("`{text}` is no address"), "write it in hexadecimal: 0x7f001000")
     })
 }
+
+/// What to say when a filter leaves nothing.
+fn no_region(filter: &str, word: &str) -> Trouble {
+    let what = if filter.is_empty() {
+        format!("{word} holds no memory that can be read")
+    } else {
+        format!("no region of {word} that can be read matches `{filter}`")
+    };
+    Trouble::target(what, format!("see what there is with: residue map {word} --all"))
+}

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -38,7 +39,9 @@ pub(crate) fn run(args: &ReadArgs, output: &mut Output) -> Result<Exit, Trouble>
             show(&map, output, vec![file])
         }
         None if args.text => {
-            strings(&map, &memory, &[range], args.min_length, output)?;
+            if !strings(&map, &memory, &[range], args.min_length, output)? {
+                return Err(nothing(args, range));
+            }
             Ok(Exit::Done)
         }
         None => dump(args, &map, &memory, range, output),
@@ -96,35 +99,45 @@ fn nothing(args: &ReadArgs, range: Range) -> Trouble {
     )
 }
 
-/// Shows the texts of some ranges, as they are found.
+/// Shows the texts of some ranges, as they are found; `false` when nothing could be read there.
 fn strings(
     map: &Map,
     memory: &dyn Memory,
     ranges: &[Range],
     shortest: usize,
     output: &mut Output,
-) -> Result<(), Trouble> {
-    let mut found = |show: &mut dyn FnMut(&Text)| {
+) -> Result<bool, Trouble> {
+    let mut any = false;
+    let mut found = |show: &mut dyn FnMut(&Text) -> ControlFlow<()>| {
         let mut window = Vec::new();
         for range in ranges {
             let mut texts = Texts::of(shortest);
+            let is_over = Cell::new(false);
+            let mut each = |text: &Text| is_over.set(is_over.get() || show(text).is_break());
             let _ = memory.walk(*range, &mut window, &mut |at, piece| {
-                texts.piece(at, piece, show);
-                ControlFlow::Continue(())
+                any = true;
+                texts.piece(at, piece, &mut each);
+                if is_over.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            texts.finish(show);
+            texts.finish(&mut each);
+            if is_over.get() {
+                break;
+            }
         }
     };
-    if output.json {
-        return Ok(json::texts(&mut output.out, &map.snapshot, &mut found)?);
-    }
     let mut failed = None;
-    found(&mut |text| {
-        if failed.is_none() {
-            failed = writeln!(output.out, "{:x}  {}", text.address.0, text.text).err();
-        }
-    });
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    if output.json {
+        json::texts(&mut output.out, &map.snapshot, &mut found)?;
+    } else {
+        found(&mut |text| match writeln!(output.out, "{:x}  {}", text.address.0, text.text) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+    }
+    failed.map_or(Ok(any), |error| Err(error.into()))
 }
 
 /// Every region that passes becomes a file of its own.
@@ -136,6 +149,9 @@ fn each_region(
     output: &mut Output,
 ) -> Result<Exit, Trouble> {
     let regions = searchable(map, filter);
+    if regions.is_empty() {
+        return Err(super::no_region(args.all_matching.as_deref().unwrap_or_default(), &args.target.word));
+    }
     if args.text {
         let ranges: Vec<Range> = regions.iter().map(|region| region.range).collect();
         strings(map, memory, &ranges, args.min_length, output)?;

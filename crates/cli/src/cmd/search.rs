@@ -19,10 +19,19 @@ pub(crate) fn run(args: &SearchArgs, output: &mut Output) -> Result<Exit, Troubl
     let pattern = pattern(args, &map.snapshot)?;
     let memory = target.memory()?;
     let regions = searchable(&map, &filter);
+    if regions.is_empty() {
+        return Err(super::no_region(&args.within, &args.target.word));
+    }
     let whole: Bytes = regions.iter().map(|region| region.saved.unwrap_or(region.size())).sum();
     let bar = Bar::new(whole.0, "searching {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
-    let hits = search(memory, &regions, &pattern, args.limit, &interrupt, |done| bar.set(done.0));
+    let hits = search(memory, &regions, &pattern, args.limit as usize, &interrupt, |done| bar.set(done.0));
     drop(bar);
+    if hits.searched == Bytes::ZERO && !hits.interrupted {
+        return Err(Trouble::target(
+            format!("nothing of the {} regions that match can be read", regions.len()),
+            "has the process ended? See what there is with: residue map",
+        ));
+    }
     let Output { out, screen, .. } = output;
     if output.json {
         json::search(out, &map.snapshot, &regions, &hits, &args.pattern, pattern.is_utf16())?;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use residue::analysis::growth::VerdictKind;
 use residue::analysis::{Diagnosis, Severity};
 use residue::report::{html, json, terminal};
-use residue::{Interrupt, Plan, Progress, Target, is_dump, triage};
+use residue::{Interrupt, Plan, Progress, Target, triage};
 
 use crate::arguments::{FailOn, TriageArgs};
 use crate::exit::Exit;
@@ -37,7 +37,7 @@ fn diagnose(
     interrupt: &Interrupt,
 ) -> Result<Diagnosis, Trouble> {
     let opened = super::open(target, &args.care.options())?;
-    if is_dump(target) {
+    if opened.is_dump() {
         return autopsy(&*opened, interrupt);
     }
     watched(&*opened, target, args.span.unwrap_or(span), interrupt)

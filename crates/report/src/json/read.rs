@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use residue_analysis::Text;
 use residue_model::{Address, Bytes, Range, Snapshot};
@@ -80,8 +81,8 @@ pub fn extracted(out: &mut impl Write, snapshot: &Snapshot, files: &[Extracted])
     write(out, "residue.read/1", Target::of(snapshot), &snapshot.gaps, body)
 }
 
-/// Shows every text to whoever asks.
-pub type Found<'a> = dyn FnMut(&mut dyn FnMut(&Text)) + 'a;
+/// Shows every text to whoever asks, until it breaks.
+pub type Found<'a> = dyn FnMut(&mut dyn FnMut(&Text) -> ControlFlow<()>) + 'a;
 
 /// Texts, one after the other as they are found: nobody keeps all of them.
 struct Texts<'a, 'b>(RefCell<&'a mut Found<'b>>);
@@ -104,9 +105,8 @@ impl Serialize for Texts<'_, '_> {
         let mut failed = None;
         (self.0.borrow_mut())(&mut |text| {
             let row = TextRow { address: text.address, text: &text.text, utf16: text.utf16 };
-            if failed.is_none() {
-                failed = rows.serialize_element(&row).err();
-            }
+            failed = rows.serialize_element(&row).err();
+            if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match failed {
             Some(error) => Err(error),

@@ -27,12 +27,14 @@ pub fn hex(out: &mut impl Write, screen: Screen, range: Range, pieces: &[(Addres
             if !std::mem::replace(&mut skipped, true) {
                 writeln!(out, "{}", screen.faint("*  nothing can be read here"))?;
             }
-            at = next(at, pieces).unwrap_or(range.end.0).max(at + LINE as u64);
+            at = next(at, pieces).unwrap_or(range.end.0).max(at.saturating_add(LINE as u64));
             continue;
         }
         skipped = false;
         writeln!(out, "{at:0digits$x}  {}", text(&line, at, range))?;
-        at += LINE as u64;
+        // The last line of the address space has none behind it.
+        let Some(behind) = at.checked_add(LINE as u64) else { break };
+        at = behind;
     }
     let read: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
     let missing = range.size() - Bytes(read as u64);
@@ -67,13 +69,15 @@ pub fn extracted(out: &mut impl Write, screen: Screen, files: &[Extracted]) -> R
 
 /// Where the line that holds the next readable byte begins.
 fn next(at: u64, pieces: &[(Address, Vec<u8>)]) -> Option<u64> {
-    let piece = pieces.iter().find(|(start, bytes)| start.0 + bytes.len() as u64 > at + LINE as u64)?;
-    Some(piece.0.0 & !(LINE as u64 - 1))
+    let behind = at.saturating_add(LINE as u64);
+    let first = pieces.partition_point(|(start, bytes)| start.0.saturating_add(bytes.len() as u64) <= behind);
+    pieces.get(first).map(|(start, _)| start.0 & !(LINE as u64 - 1))
 }
 
 fn line(at: u64, range: Range, pieces: &[(Address, Vec<u8>)]) -> [Option<u8>; LINE] {
     let mut line = [None; LINE];
-    for (address, byte) in (at..).zip(&mut line) {
+    for (offset, byte) in (0..).zip(&mut line) {
+        let Some(address) = at.checked_add(offset) else { break };
         if !range.contains(Address(address)) {
             continue;
         }
@@ -86,7 +90,8 @@ fn line(at: u64, range: Range, pieces: &[(Address, Vec<u8>)]) -> [Option<u8>; LI
 
 fn text(line: &[Option<u8>; LINE], at: u64, range: Range) -> String {
     let mut text = String::with_capacity(80);
-    for (index, (address, byte)) in (at..).zip(line).enumerate() {
+    for (index, byte) in line.iter().enumerate() {
+        let address = at.saturating_add(index as u64);
         if index == LINE / 2 {
             text.push(' ');
         }

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::search::Hits;
-use residue_model::{Address, Region, Snapshot};
+use residue_model::{Address, Bytes, Region, Snapshot};
 
 use super::table::Table;
 use super::{Screen, density, gaps};
@@ -33,6 +33,11 @@ pub fn search(
         size(hits.searched)
     );
     writeln!(out, "{}", screen.heading(&screen.wrap(&line, 0)))?;
+    if hits.unreadable > Bytes::ZERO {
+        let line =
+            format!("{} of these regions could not be read, or was never touched", size(hits.unreadable));
+        writeln!(out, "{}", screen.doubtful(&screen.wrap(&line, 0)))?;
+    }
     if hits.interrupted {
         writeln!(out, "{}", screen.doubtful("interrupted: what follows was found until then"))?;
     }

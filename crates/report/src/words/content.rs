@@ -19,6 +19,7 @@ pub struct ContentText {
 /// Puts what memory holds into words.
 pub fn content(examined: &Examined) -> ContentText {
     let Examined { subject, total, share, contents, counted, range } = examined;
+    let unit = if matches!(subject, Subject::Usage { .. }) { "pieces" } else { "regions" };
     let subject = match subject {
         Subject::Population { size: each, members, usage } => {
             format!("{} of {} ({})", units::counted(*members, "region"), size(*each), usage.label())
@@ -30,23 +31,25 @@ pub fn content(examined: &Examined) -> ContentText {
     let amount =
         format!("{}: {} of committed memory, {} … {}", size(*total), percent(*share), range.start, range.end);
     let counted = counted.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-    let strings = contents.strings.iter().zip(counted).map(|(telling, counted)| {
-        let seen = format!(
-            "in {} of those looked into, {} elsewhere",
+    let strings = contents.strings.iter().zip(counted).map(|(telling, counted)| match counted {
+        Some(counted) => format!("`{}`  {}", telling.text, occurrences(counted)),
+        None => format!(
+            "`{}`  in {} of those looked into, {} elsewhere",
+            telling.text,
             percent(telling.share),
             percent(telling.background)
-        );
-        match counted {
-            Some(counted) => format!("`{}`  {}; {seen}", telling.text, occurrences(counted)),
-            None => format!("`{}`  {seen}", telling.text),
-        }
+        ),
     });
-    ContentText { subject, amount, shares: shares(contents), strings: strings.collect() }
+    ContentText { subject, amount, shares: shares(contents, unit), strings: strings.collect() }
 }
 
 fn occurrences(counted: &Occurrences) -> String {
+    let outside = match counted.outside {
+        0 => "none of them elsewhere".to_owned(),
+        outside => format!("{} of them elsewhere", count(outside)),
+    };
     format!(
-        "{} in {}, {} … {}",
+        "{} in {}, {} … {}; {outside}",
         units::counted(counted.count, "time"),
         units::counted(counted.regions, "region"),
         counted.first,
@@ -54,8 +57,8 @@ fn occurrences(counted: &Occurrences) -> String {
     )
 }
 
-/// `88 % HTML (95 %: 80 … 93), 6.3 % JSON; 96 of 9000 looked into`.
-pub fn shares(contents: &Contents) -> String {
+/// `88 % HTML (95 %: 80 … 93), 6.3 % JSON; 96 of 9000 regions looked into`.
+fn shares(contents: &Contents, unit: &str) -> String {
     let Some((first, rest)) = contents.shares.split_first() else {
         return "nothing of it can be read".into();
     };
@@ -63,7 +66,12 @@ pub fn shares(contents: &Contents) -> String {
     parts.extend(
         rest.iter().take(4).map(|share| format!("{} {}", percent(share.share), share.content.label())),
     );
-    format!("{}; {} of {} looked into", parts.join(", "), count(contents.sampled), count(contents.members))
+    format!(
+        "{}; {} of {} {unit} looked into",
+        parts.join(", "),
+        count(contents.sampled),
+        count(contents.members)
+    )
 }
 
 fn interval(share: &Share) -> String {

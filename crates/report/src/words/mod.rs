@@ -7,7 +7,7 @@ mod search;
 mod target;
 mod verdict;
 
-pub use content::{ContentText, content, shares};
+pub use content::{ContentText, content};
 pub use finding::{FindingText, finding, no_findings};
 pub use region::{protection, remark};
 pub use search::preview;

@@ -49,7 +49,8 @@ pub fn dump(dump: &Dump, snapshot: &Snapshot) -> String {
     if let Some(event) = &dump.event {
         let thread = event.thread.map(|thread| format!(" in thread {thread}")).unwrap_or_default();
         let address = event.address.map(|address| format!(" at {address}")).unwrap_or_default();
-        text += &format!("; ended by {}{address}{thread}", event.name);
+        let how = if event.is_stop() { "stopped" } else { "ended" };
+        text += &format!("; {how} by {}{address}{thread}", event.name);
     }
     text
 }

@@ -149,6 +149,14 @@ fn read<Elf: FileHeader<Endian = Endianness>>(path: &str, file: &[u8]) -> Result
             _ => {}
         }
     }
+    // Every byte of notes is read once, however many headers point at it.
+    result.notes.sort_unstable();
+    let mut end = 0;
+    result.notes.retain(|&(offset, size)| {
+        let is_new = offset >= end;
+        end = end.max(offset.saturating_add(size));
+        is_new
+    });
     Ok(result)
 }
 

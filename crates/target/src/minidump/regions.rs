@@ -8,8 +8,7 @@ use crate::image::{Segment, Segments};
 /// The regions of a dump: as the system listed them where the dump has such a list, otherwise derived from the memory
 /// that it holds and the modules that it names.
 pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap>) -> Vec<Region> {
-    let mut modules: Vec<&Module> = streams.modules.iter().filter(|module| !module.unloaded).collect();
-    modules.sort_by_key(|module| module.range.start);
+    let modules = loaded(&streams.modules);
     let mut regions = match (&streams.queried, &streams.mapped) {
         (Some(queried), _) => queried.iter().map(|query| described(query, &modules)).collect(),
         (None, Some(mapped)) => mapped.clone(),
@@ -69,7 +68,7 @@ fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
     }
 }
 
-fn described(query: &Queried, modules: &[&Module]) -> Region {
+fn described(query: &Queried, modules: &[(Range, &Module)]) -> Region {
     Region {
         range: query.range,
         protection: protection(query.pages),
@@ -95,28 +94,65 @@ fn protection(pages: Pages) -> Protection {
     }
 }
 
-/// The module at an address. Modules are loaded ones, in order of address.
-fn module_at<'a>(modules: &[&'a Module], address: Address) -> Option<&'a Module> {
-    let behind = modules.partition_point(|module| module.range.start <= address);
-    modules[..behind].last().copied().filter(|module| module.range.contains(address))
+/// The loaded modules in order of address, each with the range that is its own: where several claim an address, the one
+/// that begins first has it.
+fn loaded(modules: &[Module]) -> Vec<(Range, &Module)> {
+    let mut loaded: Vec<(Range, &Module)> =
+        modules.iter().filter(|module| !module.unloaded).map(|module| (module.range, module)).collect();
+    loaded.sort_by_key(|(range, _)| (range.start, range.end));
+    let mut end = Address(0);
+    loaded.retain_mut(|(range, _)| {
+        range.start = range.start.max(end).min(range.end);
+        end = end.max(range.end);
+        range.size() > Bytes::ZERO
+    });
+    loaded
+}
+
+fn module_at<'a>(modules: &[(Range, &'a Module)], address: Address) -> Option<&'a Module> {
+    let behind = modules.partition_point(|(range, _)| range.start <= address);
+    modules[..behind].last().filter(|(range, _)| range.contains(address)).map(|(_, module)| *module)
+}
+
+/// The parts of a range that belong to one module each, or to none.
+fn by_module(range: Range, modules: &[(Range, &Module)]) -> Vec<Range> {
+    let mut parts = Vec::new();
+    let mut at = range.start;
+    let first = modules.partition_point(|(module, _)| module.end <= range.start);
+    for (module, _) in &modules[first..] {
+        for border in [module.start, module.end] {
+            if at < border && border < range.end {
+                parts.push(Range { start: at, end: border });
+                at = border;
+            }
+        }
+        if module.end >= range.end {
+            break;
+        }
+    }
+    parts.push(Range { start: at, end: range.end });
+    parts
 }
 
 /// Regions for saved memory that nothing lists, and for modules of which nothing was saved.
-fn derive(streams: &Streams, modules: &[&Module], held: &[Segment], listed: &[Region]) -> Vec<Region> {
+fn derive(
+    streams: &Streams,
+    modules: &[(Range, &Module)],
+    held: &[Segment],
+    listed: &[Region],
+) -> Vec<Region> {
     let of = |module: &Module| (module.range.start, module.name.clone());
     let mut derived = Vec::new();
     for segment in held {
-        for range in uncovered(segment.range, listed) {
+        for range in uncovered(segment.range, listed).into_iter().flat_map(|range| by_module(range, modules))
+        {
             derived.push(guessed(streams, range, module_at(modules, range.start).map(of)));
         }
     }
     if listed.is_empty() {
         let saved = derived.clone();
-        let mut end = Address(0);
-        for module in modules {
-            let range = Range { start: module.range.start.max(end), end: module.range.end };
-            end = end.max(module.range.end);
-            for range in uncovered(range, &saved) {
+        for (range, module) in modules {
+            for range in uncovered(*range, &saved) {
                 derived.push(guessed(streams, range, Some(of(module))));
             }
         }
@@ -169,6 +205,20 @@ mod tests {
         assert_eq!(uncovered(range(1, 9), &regions), [range(1, 2), range(4, 6), range(8, 9)]);
         assert_eq!(uncovered(range(2, 4), &regions), []);
         assert_eq!(uncovered(range(8, 9), &regions), [range(8, 9)]);
+    }
+
+    #[test]
+    fn saved_memory_is_parted_at_the_borders_of_modules() {
+        let module = |start, end| Module { range: range(start, end), name: "m".into(), ..Module::default() };
+        let all = [module(10, 50), module(20, 30), module(60, 70)];
+        let modules = loaded(&all);
+        assert_eq!(modules.len(), 2, "the one inside of another has nothing of its own");
+        assert_eq!(
+            by_module(range(5, 65), &modules),
+            [range(5, 10), range(10, 50), range(50, 60), range(60, 65)]
+        );
+        assert_eq!(by_module(range(12, 40), &modules), [range(12, 40)]);
+        assert!(module_at(&modules, Address(40)).is_some() && module_at(&modules, Address(55)).is_none());
     }
 
     #[test]
