@@ -1,3 +1,5 @@
+#![allow(clippy::doc_markdown, reason = "these comments are the help that a terminal shows")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -186,6 +188,7 @@ Examples:
   residue search core.99 --hex '48 8b ?? 05'
   residue search core.99 --pointer 0x7f0010402030
   residue search core.99 --regex 'user_id=[0-9]+'")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) target: TargetArg,

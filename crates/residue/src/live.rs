@@ -58,7 +58,7 @@ pub(crate) fn diagnose(
     let pid = before.process.pid;
     let (mut series, mut gaps) = sample(samplers(&[pid])?, plan, interrupt, progress)?;
     let series = series.remove(0);
-    let snapshot = at_the_end(target, before, &mut gaps)?;
+    let snapshot = at_the_end(target, before, &mut gaps);
     let map = Map::of(snapshot);
     let inside = match target.memory() {
         Ok(memory) if !series.ended => {
@@ -74,14 +74,14 @@ pub(crate) fn diagnose(
 }
 
 /// How a process stands after it was watched; how it stood before, when that cannot be read any more.
-fn at_the_end(target: &dyn Target, before: Snapshot, gaps: &mut Vec<Gap>) -> Result<Snapshot> {
+fn at_the_end(target: &dyn Target, before: Snapshot, gaps: &mut Vec<Gap>) -> Snapshot {
     let why = match target.snapshot() {
-        Ok(after) if after.process.start_ticks == before.process.start_ticks => return Ok(after),
+        Ok(after) if after.process.start_ticks == before.process.start_ticks => return after,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => error.to_string(),
         _ => "the process ended".into(),
     };
     gaps.push(Gap::new("the address space at the end", format!("{why}; shown is how it stood at the start")));
-    Ok(before)
+    before
 }
 
 fn reason(error: &TargetError) -> String {

@@ -242,13 +242,11 @@ fn by_usage(hits: &[RegionHits], regions: &[&Region]) -> Vec<UsageHits> {
     let mut sums: Vec<UsageHits> = Vec::new();
     for hit in hits {
         let usage = regions[hit.region].usage;
-        let sum = match sums.iter_mut().find(|sum| sum.usage == usage) {
-            Some(sum) => sum,
-            None => {
-                sums.push(UsageHits { usage, count: 0, regions: 0 });
-                sums.last_mut().expect("it was pushed just now")
-            }
-        };
+        let known = sums.iter().position(|sum| sum.usage == usage).unwrap_or_else(|| {
+            sums.push(UsageHits { usage, count: 0, regions: 0 });
+            sums.len() - 1
+        });
+        let sum = &mut sums[known];
         sum.count += hit.count;
         sum.regions += 1;
     }

@@ -78,7 +78,7 @@ impl Pattern {
             return Err(Error::new(format!("`{text}` is not a whole number of bytes"), HELP));
         }
         let mut literal = Vec::new();
-        let mut expression = String::from("(?s-u:");
+        let mut ways = Vec::new();
         for &[high, low] in pairs {
             let digit = |character: char| match character {
                 '?' => Some(None),
@@ -90,23 +90,23 @@ impl Pattern {
                     HELP,
                 ));
             };
-            match (high, low) {
+            ways.push(match (high, low) {
                 (Some(high), Some(low)) => {
                     literal.push((high << 4 | low).to_le_bytes()[0]);
-                    expression += &format!("\\x{:02x}", high << 4 | low);
+                    format!("\\x{high:x}{low:x}")
                 }
-                (None, None) => expression += ".",
-                (Some(high), None) => expression += &format!("[\\x{high:x}0-\\x{high:x}f]"),
+                (None, None) => ".".to_owned(),
+                (Some(high), None) => format!("[\\x{high:x}0-\\x{high:x}f]"),
                 (None, Some(low)) => {
-                    let each: String = (0..16).map(|high| format!("\\x{high:x}{low:x}")).collect();
-                    expression += &format!("[{each}]");
+                    let each: Vec<String> = (0..16).map(|high| format!("\\x{high:x}{low:x}")).collect();
+                    format!("[{}]", each.concat())
                 }
-            }
+            });
         }
         if literal.len() == pairs.len() {
             return Ok(Pattern::literal(&literal));
         }
-        Pattern::expression(&(expression + ")"), false, pairs.len())
+        Pattern::expression(&format!("(?s-u:{})", ways.concat()), false, pairs.len())
     }
 
     /// A regular expression on bytes; text in it is UTF-8.
@@ -207,8 +207,8 @@ fn folded(text: &str, fold: bool, encode: impl Fn(char) -> String) -> String {
 }
 
 fn bytes_of(bytes: &[u8]) -> String {
-    let each: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-    format!("(?-u:{each})")
+    let each: Vec<String> = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    format!("(?-u:{})", each.concat())
 }
 
 #[cfg(test)]

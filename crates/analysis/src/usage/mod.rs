@@ -2,7 +2,7 @@ mod linux;
 mod windows;
 
 pub use linux::classify_linux;
-use residue_model::{Memory, Os, Snapshot, Usage};
+use residue_model::{Memory, Os, Region, Snapshot, Usage};
 
 /// Says of each region what it is used for, and where its allocation begins.
 ///
@@ -28,9 +28,7 @@ fn by_modules(snapshot: &mut Snapshot) {
 /// claims, is one.
 fn mark_saved_stacks(snapshot: &mut Snapshot) {
     let is_derived = snapshot.dump.is_some() && snapshot.regions.iter().all(|region| region.flags.is_none());
-    if !is_derived
-        || snapshot.machine.os == Os::Linux && snapshot.regions.iter().any(|region| region.is_file())
-    {
+    if !is_derived || snapshot.machine.os == Os::Linux && snapshot.regions.iter().any(Region::is_file) {
         return;
     }
     let stack = if snapshot.machine.os == Os::Windows { Usage::Stack } else { Usage::ThreadStack };

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use residue::analysis::{Map, RegionFilter, Text, Texts, parse_size};
 use residue::model::{Address, Bytes, Memory, Range};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ReadArgs, output: &mut Output) -> Result<Exit, Trouble>
                 let _ = fs::remove_file(path);
                 return Err(nothing(args, range));
             }
-            show(&map, output, vec![file])
+            show(&map, output, &[file])
         }
         None if args.text => {
             if !strings(&map, &memory, &[range], args.min_length, output)? {
@@ -53,15 +53,13 @@ fn range(args: &ReadArgs, map: &Map) -> Result<Range, Trouble> {
         return Err(Trouble::usage("no address", "give ADDRESS and LENGTH, or --all-matching FILTER -o DIR"));
     };
     let start = super::address(text)?;
-    let length = match &args.length {
-        Some(length) => parse_size(length).ok_or_else(|| {
-            Trouble::usage(format!("`{length}` is no length"), "write 256, 0x100, 4K or 1M")
-        })?,
-        // Without a length: the rest of the region, as far as people read.
-        None => {
-            let region = map.snapshot.regions.iter().find(|region| region.range.contains(start));
-            region.map_or(Bytes(256), |region| Bytes(region.range.end.0 - start.0)).min(Bytes(256))
-        }
+    let length = if let Some(length) = &args.length {
+        parse_size(length)
+            .ok_or_else(|| Trouble::usage(format!("`{length}` is no length"), "write 256, 0x100, 4K or 1M"))?
+    } else {
+        // The rest of the region, as far as people read.
+        let region = map.snapshot.regions.iter().find(|region| region.range.contains(start));
+        region.map_or(Bytes(256), |region| Bytes(region.range.end.0 - start.0)).min(Bytes(256))
     };
     let end = start.0.checked_add(length.0).filter(|_| length > Bytes::ZERO);
     let end =
@@ -176,11 +174,11 @@ fn each_region(
         bar.set(done as u64 + 1);
     }
     drop(bar);
-    let exit = show(map, output, files)?;
+    let exit = show(map, output, &files)?;
     Ok(if Interrupt::is_set(&interrupt) { Exit::Interrupted } else { exit })
 }
 
-fn one(memory: &dyn Memory, range: Range, path: &PathBuf) -> Result<Extracted, Trouble> {
+fn one(memory: &dyn Memory, range: Range, path: &Path) -> Result<Extracted, Trouble> {
     let read = extract(memory, range, &mut Vec::new(), path).map_err(|error| unwritten(path, &error))?;
     Ok(Extracted { file: path.display().to_string(), range, read, missing: range.size() - read })
 }
@@ -193,11 +191,11 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Trouble {
     }
 }
 
-fn show(map: &Map, output: &mut Output, files: Vec<Extracted>) -> Result<Exit, Trouble> {
+fn show(map: &Map, output: &mut Output, files: &[Extracted]) -> Result<Exit, Trouble> {
     if output.json {
-        json::extracted(&mut output.out, &map.snapshot, &files)?;
+        json::extracted(&mut output.out, &map.snapshot, files)?;
     } else {
-        terminal::extracted(&mut output.out, output.screen, &files)?;
+        terminal::extracted(&mut output.out, output.screen, files)?;
     }
     Ok(Exit::Done)
 }

@@ -39,7 +39,7 @@ pub fn read(
     let piece = |(address, bytes): &(Address, Vec<u8>)| Piece {
         address: *address,
         size: Bytes(bytes.len() as u64),
-        hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(),
     };
     let pieces: Vec<Piece> = pieces.iter().map(piece).collect();
     let read = pieces.iter().map(|piece| piece.size).sum();

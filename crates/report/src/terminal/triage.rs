@@ -30,19 +30,16 @@ pub fn triage(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Re
         writeln!(out, "{}", screen.faint(&screen.wrap(command, 0)))?;
     }
     writeln!(out)?;
-    match watched {
-        Some(Watched { series, verdict: judged }) => {
-            verdict(out, screen, judged, process)?;
-            footprint(out, screen, diagnosis)?;
-            growth(out, screen, series, judged)?;
-            findings(out, screen, diagnosis)?;
-        }
+    if let Some(Watched { series, verdict: judged }) = watched {
+        verdict(out, screen, judged, process)?;
+        footprint(out, screen, diagnosis)?;
+        growth(out, screen, series, judged)?;
+        findings(out, screen, diagnosis)?;
+    } else {
         // Of a dump the findings are the answer: they come first.
-        None => {
-            findings(out, screen, diagnosis)?;
-            inside(out, screen, diagnosis)?;
-            structure(out, screen, map)?;
-        }
+        findings(out, screen, diagnosis)?;
+        inside(out, screen, diagnosis)?;
+        structure(out, screen, map)?;
     }
     gaps(out, screen, &diagnosis.gaps)
 }

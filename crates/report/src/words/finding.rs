@@ -55,48 +55,12 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
             vec![format!("measured over {}", duration(*span_seconds))],
             format!("residue watch {target} --for 10m"),
         ),
-        Evidence::EqualRegions { bin, usage, share, examined } => equal(bin, *usage, *share, examined.as_deref(), target, os),
-        Evidence::Dominant { usage, size: all, regions, share, examined } => (
-            format!("{} is {}: {} in {}", percent(*share), usage.label(), size(*all), counted(*regions, "region")),
-            [vec![meaning(*usage, os).to_owned()], examined.as_deref().map(inside).unwrap_or_default()].concat(),
-            match examined.as_deref().and_then(telling) {
-                Some(text) => format!("residue search {target} {text} --in usage={}", quoted(usage.key())),
-                None => format!("residue map {target} --filter usage={} --sort size", quoted(usage.key())),
-            },
-        ),
-        Evidence::Managed { runtimes } => (
-            format!(
-                "managed memory: {}",
-                runtimes.iter().map(|runtime| runtime.kind.label()).collect::<Vec<_>>().join(", ")
-            ),
-            vec![
-                format!(
-                    "told by {}",
-                    runtimes.iter().map(|runtime| runtime.evidence.as_str()).collect::<Vec<_>>().join(", ")
-                ),
-                "its objects are collected, not freed: what grows is kept alive by references, and the runtime's own \
-                 tools see those"
-                    .into(),
-            ],
-            format!("residue map {target} --sort size"),
-        ),
-        Evidence::Ended { event, look_at } => (
-            format!("it was ended by {}", event.name),
-            vec![
-                [
-                    event.thread.map(|thread| format!("thread {thread}")),
-                    event.address.map(|address| format!("address {address}")),
-                ]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(", "),
-            ],
-            match look_at {
-                Some(address) => format!("residue read {target} {address} 256"),
-                None => format!("residue map {target}"),
-            },
-        ),
+        Evidence::EqualRegions { bin, usage, share, examined } => {
+            equal(bin, *usage, *share, examined.as_deref(), target, os)
+        }
+        Evidence::Dominant { .. } | Evidence::Managed { .. } | Evidence::Ended { .. } => {
+            of_a_dump(evidence, target, os)
+        }
         Evidence::Fragmented { free, bits } => (
             format!(
                 "the free address space lies in crumbs: no mapping above {} can succeed",
@@ -155,6 +119,54 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
             format!("deleted files are still mapped, in {} regions", count(*regions)),
             deleted(names, *rss, *mapped),
             format!("residue map {target} --sort name --all"),
+        ),
+        _ => (evidence.id().to_owned(), Vec::new(), format!("residue map {target}")),
+    }
+}
+
+/// What is mostly found in dumps.
+fn of_a_dump(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, String) {
+    match evidence {
+        Evidence::Dominant { usage, size: all, regions, share, examined } => (
+            format!("{} is {}: {} in {}", percent(*share), usage.label(), size(*all), counted(*regions, "region")),
+            [vec![meaning(*usage, os).to_owned()], examined.as_deref().map(inside).unwrap_or_default()].concat(),
+            match examined.as_deref().and_then(telling) {
+                Some(text) => format!("residue search {target} {text} --in usage={}", quoted(usage.key())),
+                None => format!("residue map {target} --filter usage={} --sort size", quoted(usage.key())),
+            },
+        ),
+        Evidence::Managed { runtimes } => (
+            format!(
+                "managed memory: {}",
+                runtimes.iter().map(|runtime| runtime.kind.label()).collect::<Vec<_>>().join(", ")
+            ),
+            vec![
+                format!(
+                    "told by {}",
+                    runtimes.iter().map(|runtime| runtime.evidence.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+                "its objects are collected, not freed: what grows is kept alive by references, and the runtime's own \
+                 tools see those"
+                    .into(),
+            ],
+            format!("residue map {target} --sort size"),
+        ),
+        Evidence::Ended { event, look_at } => (
+            format!("it was ended by {}", event.name),
+            vec![
+                [
+                    event.thread.map(|thread| format!("thread {thread}")),
+                    event.address.map(|address| format!("address {address}")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", "),
+            ],
+            match look_at {
+                Some(address) => format!("residue read {target} {address} 256"),
+                None => format!("residue map {target}"),
+            },
         ),
         _ => (evidence.id().to_owned(), Vec::new(), format!("residue map {target}")),
     }

@@ -40,19 +40,17 @@ pub fn dump(dump: &Dump, snapshot: &Snapshot) -> String {
     let version = machine.os_version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
     let cpu = machine.cpu.as_deref().unwrap_or("unknown processor");
     let order = if machine.big_endian { ", big-endian" } else { "" };
-    let mut text = format!(
+    let text = format!(
         "{} of {program}, {}{version}, {cpu}{order}, {}",
         dump.format.label(),
         machine.os.label(),
         size(dump.size)
     );
-    if let Some(event) = &dump.event {
-        let thread = event.thread.map(|thread| format!(" in thread {thread}")).unwrap_or_default();
-        let address = event.address.map(|address| format!(" at {address}")).unwrap_or_default();
-        let how = if event.is_stop() { "stopped" } else { "ended" };
-        text += &format!("; {how} by {}{address}{thread}", event.name);
-    }
-    text
+    let Some(event) = &dump.event else { return text };
+    let thread = event.thread.map(|thread| format!(" in thread {thread}")).unwrap_or_default();
+    let address = event.address.map(|address| format!(" at {address}")).unwrap_or_default();
+    let how = if event.is_stop() { "stopped" } else { "ended" };
+    format!("{text}; {how} by {}{address}{thread}", event.name)
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ fn memory() -> Vec<(Address, Vec<u8>)> {
             index % 24
         );
         while page.len() < 6000 {
-            page += &format!("<p>Berth {} of harbour {index} is free.</p>\n", page.len());
+            let row = format!("<p>Berth {} of harbour {index} is free.</p>\n", page.len());
+            page.push_str(&row);
         }
         let mut page = page.into_bytes();
         page.resize(usize::try_from(PAGE).expect("small"), 0);

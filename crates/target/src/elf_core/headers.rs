@@ -117,8 +117,8 @@ fn read<Elf: FileHeader<Endian = Endianness>>(path: &str, file: &[u8]) -> Result
         return Err(Error::new(ErrorKind::Unsupported, format!("{path} is {}, not a core", named(kind.0)))
             .help("give a core file, a minidump, a pid or a process name"));
     }
-    let count =
-        header.phnum(endian, file).map_err(|_| damaged(path, "the count of its headers is lost"))? as u64;
+    let count = header.phnum(endian, file).map_err(|_| damaged(path, "the count of its headers is lost"))?;
+    let count = u64::from(count);
     let at: u64 = header.e_phoff(endian).into();
     let entry = size_of::<Elf::ProgramHeader>() as u64;
     // Read as many as there are: a count of billions costs nothing, a core cut off early still tells something.
@@ -144,7 +144,13 @@ fn read<Elf: FileHeader<Endian = Endianness>>(path: &str, file: &[u8]) -> Result
         match header.p_type(endian) {
             elf::PT_NOTE => result.notes.push((offset, size)),
             elf::PT_LOAD if memory > 0 => {
-                result.loads.push(Load { start, memory, offset, file: size, flags: header.p_flags(endian).0 })
+                result.loads.push(Load {
+                    start,
+                    memory,
+                    offset,
+                    file: size,
+                    flags: header.p_flags(endian).0,
+                });
             }
             _ => {}
         }

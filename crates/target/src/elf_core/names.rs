@@ -66,8 +66,26 @@ pub(super) fn landmarks(regions: &mut [Region], notes: &Notes, cpu: &str) {
     name(notes.auxv.in_stack, "[stack]");
     name(notes.auxv.vdso, "[vdso]");
     name(Some(VSYSCALL).filter(|_| cpu == "x86-64"), "[vsyscall]");
+    kernel_data(regions);
     if let Some(heap) = heap(regions, notes, cpu) {
         regions[heap].name = Some("[heap]".into());
+    }
+}
+
+/// The kernel's data for the vdso stands right below it, in one region or two, and is never dumped.
+fn kernel_data(regions: &mut [Region]) {
+    let Some(vdso) = regions.iter().position(|region| region.name() == "[vdso]") else { return };
+    let only_read = Protection { read: true, ..Protection::default() };
+    let below = regions[..=vdso].windows(2).rev().take_while(|pair| {
+        pair[0].range.end == pair[1].range.start && pair[0].name.is_none() && pair[0].protection == only_read
+    });
+    let names = match below.count() {
+        0 => return,
+        1 => &["[vvar]"][..],
+        _ => &["[vvar]", "[vvar_vclock]"],
+    };
+    for (region, name) in regions[vdso - names.len()..vdso].iter_mut().zip(names) {
+        region.name = Some((*name).into());
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
@@ -113,7 +113,7 @@ fn fill(input: &mut dyn Read, into: &mut [u8]) -> (usize, Option<io::Result<()>>
 fn write_sparse(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     for page in bytes.chunks(PAGE) {
         if page.iter().all(|&byte| byte == 0) {
-            file.seek(SeekFrom::Current(page.len() as i64))?;
+            file.seek_relative(i64::try_from(page.len()).expect("a page is small"))?;
         } else {
             file.write_all(page)?;
         }

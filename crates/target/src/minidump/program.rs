@@ -7,7 +7,7 @@ use super::streams::Streams;
 pub(super) fn space(streams: &Streams, memory: &dyn Memory, regions: &[Region]) -> AddressSpace {
     let header = streams.modules.first().and_then(|program| Header::read(memory, program.range.start));
     // A 32-bit program on 64-bit Windows may be dumped as the 64-bit process that carries it.
-    let is_narrow = header.map_or_else(|| streams.carries_32_bits(), |header| header.is_narrow());
+    let is_narrow = header.map_or_else(|| streams.carries_32_bits(), Header::is_narrow);
     let bits = if is_narrow { 32 } else { streams.bits };
     match header {
         Some(header) if bits == 32 && streams.bits == 64 => {

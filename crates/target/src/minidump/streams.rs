@@ -182,7 +182,7 @@ fn describe(system: &MinidumpSystemInfo, streams: &mut Streams) {
         },
         // On Linux the text is all of `uname`, and the numbers are zeros.
         os_version: Some(match (raw.major_version, raw.minor_version) {
-            (0, 0) => pack,
+            (0, 0) => pack.strip_prefix("Linux ").map(str::to_owned).unwrap_or(pack),
             _ => format!("{version} {pack}").trim_end().to_owned(),
         })
         .filter(|version| !version.is_empty()),

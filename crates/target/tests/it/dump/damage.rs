@@ -7,7 +7,7 @@ use residue_model::{Address, Bytes, Os};
 use residue_target::is_dump;
 use std::io::Write;
 
-/// Entries of NT_FILE without a segment become regions that overlap, or regions of no bytes.
+/// Entries of `NT_FILE` without a segment become regions that overlap, or regions of no bytes.
 #[test]
 fn files_without_a_segment_do_not_overlap() {
     let core = Core::of(X86_64)
@@ -21,7 +21,7 @@ fn files_without_a_segment_do_not_overlap() {
     open(&core.build()).sound();
 }
 
-/// A signal that somebody sent (kill, abort, tgkill: si_code <= 0) is about no address: there stand pid and uid.
+/// A signal that somebody sent (kill, abort, tgkill: `si_code` <= 0) is about no address: there stand pid and uid.
 #[test]
 fn a_signal_that_was_sent_is_about_no_address() {
     let snapshot = fixture("elfcore/lldb-thread_crash_linux-x86_64.core").expect("it opens").snapshot();
@@ -30,7 +30,7 @@ fn a_signal_that_was_sent_is_about_no_address() {
     assert_eq!(event.address, None);
 }
 
-/// Linux >= 6.9 on x86-64 places the heap up to 1 GiB behind the program (arch_randomize_brk).
+/// Linux >= 6.9 on x86-64 places the heap up to 1 GiB behind the program (`arch_randomize_brk`).
 #[test]
 fn the_heap_of_a_new_kernel_is_named() {
     let core = fixture("elfcore/own-glibc2.36-leaks.core.zst").expect("it opens").snapshot();
@@ -74,7 +74,7 @@ fn lz4_frames_are_read_to_the_last() {
 fn a_zstd_file_with_a_long_window_opens() {
     let core = small().build();
     let mut packed = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, (28 - 10) << 3];
-    let head = (core.len() as u32) << 3 | 1;
+    let head = u32::try_from(core.len()).expect("a small core") << 3 | 1;
     packed.extend(&head.to_le_bytes()[..3]);
     packed.extend(&core);
     match try_open(&packed) {
@@ -104,7 +104,7 @@ fn one_damaged_name_costs_one_name() {
     }
 }
 
-/// 9b. A CodeView record outside the file costs all modules: in a full dump that was cut off they may stand last.
+/// A `CodeView` record outside the file costs all modules: in a full dump that was cut off they may stand last.
 #[test]
 fn a_lost_debug_record_costs_no_module() {
     let mut dump = Dump::of(mdmp::X86_64, WINDOWS).threads(&[]);
