@@ -47,9 +47,9 @@ pub enum Evidence {
     /// What ended the process that left a dump.
     Ended { event: Event, look_at: Option<Address> },
     /// Much address space is free, none of it in one piece.
-    Fragmented { free: FreeSpace, bits: u8 },
+    Fragmented { free: FreeSpace, bits: u8, is_derived: bool },
     /// Address space runs out: a 32-bit process near its end.
-    Exhausted { free: Bytes, space: Bytes },
+    Exhausted { free: Bytes, space: Bytes, is_derived: bool },
     /// Regions near `vm.max_map_count`: `mmap` and `malloc` will fail there.
     RegionCount { regions: u64, limit: u64 },
     /// Memory near a limit.
@@ -189,19 +189,26 @@ fn ended(map: &Map) -> Option<Finding> {
 
 fn fragmented(map: &Map) -> Option<Finding> {
     let bits = map.snapshot.space.bits;
-    let severity = if map.free.largest < Bytes::mib(64) { Severity::Critical } else { Severity::Warning };
+    // Holes that may be reserved memory are no proof.
+    let is_derived = map.snapshot.is_derived();
+    let is_small = map.free.largest < Bytes::mib(64) && !is_derived;
+    let severity = if is_small { Severity::Critical } else { Severity::Warning };
     let free = || FreeSpace { all: Vec::new(), ..map.free.clone() };
     map.free
         .is_crumbled()
-        .then(|| Finding { severity, evidence: Evidence::Fragmented { free: free(), bits } })
+        .then(|| Finding { severity, evidence: Evidence::Fragmented { free: free(), bits, is_derived } })
 }
 
 fn exhausted(map: &Map) -> Option<Finding> {
     let space = map.snapshot.space.range.size();
     let share = map.free.total.share_of(space);
     let severity = if share < 0.1 { Severity::Critical } else { Severity::Warning };
+    let is_derived = map.snapshot.is_derived();
     let is_short = map.snapshot.space.bits == 32 && share < 0.25;
-    is_short.then_some(Finding { severity, evidence: Evidence::Exhausted { free: map.free.total, space } })
+    is_short.then_some(Finding {
+        severity,
+        evidence: Evidence::Exhausted { free: map.free.total, space, is_derived },
+    })
 }
 
 fn region_count(map: &Map) -> Option<Finding> {

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{Address, Dump, Gap, Limits, Machine, Module, Process, Range, Region, SystemMemory, Thread};
+use crate::{Address, Dump, Gap, Limits, Machine, Module, Os, Process, Range, Region, SystemMemory, Thread};
 
 /// A process as it stood at one moment: the input of every conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether regions are only derived from what a dump holds, so that what is reserved passes for free.
+    pub fn is_derived(&self) -> bool {
+        let is_told = |region: &Region| region.pages.is_some_and(|pages| pages.protect.is_some());
+        self.machine.os == Os::Windows && self.dump.is_some() && !self.regions.iter().any(is_told)
+    }
+
     /// How many bytes an address takes in its memory.
     pub fn pointer_bytes(&self) -> usize {
         if self.space.bits == 32 { 4 } else { 8 }

@@ -61,7 +61,7 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
         Evidence::Dominant { .. } | Evidence::Managed { .. } | Evidence::Ended { .. } => {
             of_a_dump(evidence, target, os)
         }
-        Evidence::Fragmented { free, bits } => (
+        Evidence::Fragmented { free, bits, is_derived } => (
             format!(
                 "the free address space lies in crumbs: no mapping above {} can succeed",
                 size(free.largest)
@@ -73,13 +73,16 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
                     count(free.ranges),
                     free.index
                 ),
-                format!("{bits}-bit address space"),
+                format!("{bits}-bit address space{}", at_most(*is_derived)),
             ],
             format!("residue map {target} --html map.html"),
         ),
-        Evidence::Exhausted { free, space } => (
+        Evidence::Exhausted { free, space, is_derived } => (
             format!("the 32-bit address space runs out: {} of {} left", size(*free), size(*space)),
-            vec!["mmap and malloc fail when it ends, however much RAM the machine has".into()],
+            vec![format!(
+                "mmap and malloc fail when it ends, however much RAM the machine has{}",
+                at_most(*is_derived)
+            )],
             format!("residue map {target} --sort size"),
         ),
         Evidence::RegionCount { regions, limit } => (
@@ -122,6 +125,11 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
         ),
         _ => (evidence.id().to_owned(), Vec::new(), format!("residue map {target}")),
     }
+}
+
+/// What reserved memory that nobody lists does to a sum of what is free.
+fn at_most(is_derived: bool) -> &'static str {
+    if is_derived { "; the dump does not tell what is reserved, so less is free than this" } else { "" }
 }
 
 /// What is mostly found in dumps.
