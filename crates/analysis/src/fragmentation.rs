@@ -58,6 +58,11 @@ impl FreeSpace {
         self.all.push(FreeRange { start, end, size });
     }
 
+    /// Where the largest range begins: the lowest of several.
+    pub fn largest_at(&self) -> Address {
+        self.all.iter().find(|range| range.size == self.largest).map(|range| range.start).unwrap_or_default()
+    }
+
     /// The `count` largest ranges.
     pub fn top(&self, count: usize) -> Vec<FreeRange> {
         let mut ranges = self.all.clone();

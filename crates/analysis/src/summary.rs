@@ -216,7 +216,7 @@ fn free_row(free: &FreeSpace, key: &str) -> Row {
         regions: free.ranges,
         size: free.total,
         largest: free.largest,
-        largest_at: free.top(1).first().map(|range| range.start).unwrap_or_default(),
+        largest_at: free.largest_at(),
         ..Row::default()
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map};
-use residue_model::Gap;
+use residue_model::{Gap, Memory, Snapshot};
 use residue_target::{Care, ErrorKind, Target, is_dump, open_dump};
 
 #[cfg(not(target_os = "linux"))]
@@ -86,19 +86,19 @@ pub fn triage(
 ) -> Result<Diagnosis> {
     let before = target.snapshot()?;
     if before.dump.is_some() {
-        return autopsy(target, interrupt, progress);
+        return autopsy(before, target.memory()?, interrupt, progress);
     }
     diagnose(target, before, plan, interrupt, progress)
 }
 
 /// A dump, judged by structure and content.
 fn autopsy(
-    target: &dyn Target,
+    snapshot: Snapshot,
+    memory: &dyn Memory,
     interrupt: &Interrupt,
     mut progress: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
-    let memory = target.memory()?;
-    let map = map(target)?;
+    let map = Map::with(snapshot, memory);
     let inside = Inside::of(&map, memory, Depth::Counted, threads(), &mut |more| {
         progress(Progress::Searched(more));
         if interrupt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

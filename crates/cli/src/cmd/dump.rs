@@ -21,29 +21,22 @@ pub(crate) fn run(args: &DumpArgs, output: &mut Output) -> Result<Exit, Trouble>
     };
     let bar = Bar::new(0, "{msg} {bar:30} {bytes} of {total_bytes}, {eta} left");
     let is_json = output.json;
-    let result = dump(
-        &args.target,
-        &options,
-        &args.output,
-        |cost| {
-            // Said before, whatever comes after: nobody's process is stopped without a word.
-            eprintln!(
-                "{} will stand still for about {} while {} are copied",
-                args.target,
-                units::duration(cost.stopped.as_secs_f64()),
-                units::size(cost.size)
-            );
-        },
-        &mut |progress| match progress {
-            DumpProgress::Stopped => bar.say("the process stands still, writing"),
-            DumpProgress::Copied(done, all) => bar.set_of(done.0, all.0),
-            DumpProgress::Resumed(_) => bar.say("the process runs again, writing"),
-            DumpProgress::Compressed(done, all) => {
-                bar.say("compressing");
-                bar.set_of(done.0, all.0);
-            }
-        },
-    );
+    let result = dump(&args.target, &options, &args.output, &mut |progress| match progress {
+        // Said before, whatever comes after: nobody's process is stopped without a word.
+        DumpProgress::Estimated(cost) => eprintln!(
+            "{} will stand still for about {} while {} are copied",
+            args.target,
+            units::duration(cost.stopped.as_secs_f64()),
+            units::size(cost.size)
+        ),
+        DumpProgress::Stopped => bar.say("the process stands still, writing"),
+        DumpProgress::Copied(done, all) => bar.set_of(done.0, all.0),
+        DumpProgress::Resumed(_) => bar.say("the process runs again, writing"),
+        DumpProgress::Compressed(done, all) => {
+            bar.say("compressing");
+            bar.set_of(done.0, all.0);
+        }
+    });
     drop(bar);
     if interrupt.is_set() && result.is_err() {
         eprintln!("interrupted: the process runs on, no file was left");

@@ -2,6 +2,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, ReadRef, elf};
 use residue_model::{Address, Range};
 
+use crate::image::number;
 use crate::{Error, ErrorKind, Result};
 
 /// What the headers of a core say.
@@ -51,9 +52,7 @@ impl Layout {
 
     /// A number of two, four or eight bytes; none behind the end.
     pub(crate) fn number(self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
-        let raw = bytes.get(at..at.checked_add(size)?)?;
-        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        Some(if self.big_endian { raw.iter().fold(0, add) } else { raw.iter().rev().fold(0, add) })
+        number(bytes, at, size, self.big_endian)
     }
 
     /// An address, or a `long`.

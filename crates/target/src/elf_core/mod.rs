@@ -11,7 +11,7 @@ use residue_model::{
     Region, Snapshot, Source,
 };
 
-use crate::image::{Mapped, Segment, Segments, within};
+use crate::image::{Mapped, Segment, Segments, part, within};
 use crate::{Result, Target};
 use headers::{Headers, Load};
 use notes::Notes;
@@ -115,17 +115,6 @@ fn region(load: &Load) -> Region {
     let has = |bit| load.flags & bit != 0;
     let protection = Protection { read: has(4), write: has(2), execute: has(1), shared: false };
     Region { range, protection, allocation_base: range.start, ..Region::default() }
-}
-
-/// Lets no two regions overlap: what begins first keeps its range.
-fn part(regions: &mut Vec<Region>) {
-    regions.sort_by_key(|region| (region.range.start, region.range.end));
-    let mut end = Address(0);
-    for region in regions.iter_mut() {
-        region.range.start = region.range.start.max(end).min(region.range.end);
-        end = end.max(region.range.end);
-    }
-    regions.retain(|region| region.size() > Bytes::ZERO);
 }
 
 /// Joins segments that are one mapping of which only a part was saved: parts of one mapped file, or memory without a

@@ -10,6 +10,7 @@ pub(crate) struct Mapped(Option<Mmap>);
 
 impl Mapped {
     /// Maps a whole file; an empty one is no bytes.
+    #[allow(unsafe_code)]
     pub(crate) fn of(file: &File) -> io::Result<Mapped> {
         if file.metadata()?.len() == 0 {
             return Ok(Mapped(None));
@@ -17,7 +18,6 @@ impl Mapped {
         // SAFETY: the mapping is private and read-only. Its bytes change under us only if somebody rewrites the dump
         // while it is examined; every reader takes them as foreign bytes anyway. A file that shrinks meanwhile ends
         // the process by SIGBUS, as it does for every program that maps files: dumps are finished files.
-        #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(file)? };
         Ok(Mapped(Some(map)))
     }

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use residue_model::{Address, Bytes, Memory, Range};
 
-use super::Mapped;
+use super::{Claim, Mapped, part};
 
 /// Memory of the process that stands in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,17 @@ pub(crate) struct Segment {
     pub(crate) range: Range,
     /// Where it stands in the file; all of it does.
     pub(crate) offset: u64,
+}
+
+impl Claim for Segment {
+    fn range(&self) -> Range {
+        self.range
+    }
+
+    fn begin(&mut self, start: Address) {
+        self.offset += start.0 - self.range.start.0;
+        self.range.start = start;
+    }
 }
 
 /// The memory that a dump holds.
@@ -26,18 +37,7 @@ impl Segments {
     ///
     /// Every segment must lie inside the file: see [`within`].
     pub(crate) fn new(file: Mapped, mut held: Vec<Segment>) -> (Segments, Bytes) {
-        held.sort_by_key(|segment| (segment.range.start, segment.range.end));
-        let mut overlap = Bytes::ZERO;
-        let mut end = Address(0);
-        for segment in &mut held {
-            let start = segment.range.start.max(end).min(segment.range.end);
-            let cut = start.0 - segment.range.start.0;
-            overlap += Bytes(cut);
-            segment.offset += cut;
-            segment.range.start = start;
-            end = end.max(segment.range.end);
-        }
-        held.retain(|segment| segment.range.size() > Bytes::ZERO);
+        let overlap = part(&mut held);
         (Segments { file, held }, overlap)
     }
 

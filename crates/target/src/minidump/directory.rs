@@ -1,3 +1,5 @@
+use crate::image::number;
+
 /// Where streams stand in the file.
 pub(super) struct Directory<'a> {
     pub(super) file: &'a [u8],
@@ -58,9 +60,7 @@ impl<'a> Directory<'a> {
 
     /// A number of up to eight bytes; none behind the end.
     pub(super) fn number(&self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
-        let raw = bytes.get(at..at.checked_add(size)?)?;
-        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        Some(if self.big_endian { raw.iter().fold(0, add) } else { raw.iter().rev().fold(0, add) })
+        number(bytes, at, size, self.big_endian)
     }
 
     /// A number of four bytes.

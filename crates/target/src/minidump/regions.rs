@@ -3,7 +3,7 @@ use std::sync::Arc;
 use residue_model::{Address, Bytes, Gap, Module, Pages, Protection, Range, Region};
 
 use super::streams::{Queried, Streams};
-use crate::image::{Segment, Segments};
+use crate::image::{Claim, Segment, Segments, part};
 
 /// The regions of a dump: as the system listed them where the dump has such a list, otherwise derived from the memory
 /// that it holds and the modules that it names.
@@ -14,7 +14,13 @@ pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap
         (None, Some(mapped)) => mapped.clone(),
         (None, None) => Vec::new(),
     };
-    part(&mut regions, gaps);
+    let overlap = part(&mut regions);
+    if overlap > Bytes::ZERO {
+        gaps.push(Gap::new(
+            format!("{overlap} that two regions of the dump claim"),
+            "the region that begins first is shown",
+        ));
+    }
     let is_listed = !regions.is_empty();
     let derived = derive(streams, &modules, segments.held(), &regions);
     if !is_listed {
@@ -43,29 +49,6 @@ pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap
         ));
     }
     regions
-}
-
-/// Lets no two regions overlap: what begins first keeps its range.
-fn part(regions: &mut Vec<Region>, gaps: &mut Vec<Gap>) {
-    regions.sort_by_key(|region| (region.range.start, region.range.end));
-    let (mut end, mut overlap) = (Address(0), Bytes::ZERO);
-    for region in regions.iter_mut() {
-        let start = region.range.start.max(end).min(region.range.end);
-        let cut = Bytes(start.0 - region.range.start.0);
-        overlap += cut;
-        if region.is_file() {
-            region.offset += cut;
-        }
-        region.range.start = start;
-        end = end.max(region.range.end);
-    }
-    regions.retain(|region| region.size() > Bytes::ZERO);
-    if overlap > Bytes::ZERO {
-        gaps.push(Gap::new(
-            format!("{overlap} that two regions of the dump claim"),
-            "the region that begins first is shown",
-        ));
-    }
 }
 
 fn described(query: &Queried, modules: &[(Range, &Module)]) -> Region {
@@ -99,14 +82,18 @@ fn protection(pages: Pages) -> Protection {
 fn loaded(modules: &[Module]) -> Vec<(Range, &Module)> {
     let mut loaded: Vec<(Range, &Module)> =
         modules.iter().filter(|module| !module.unloaded).map(|module| (module.range, module)).collect();
-    loaded.sort_by_key(|(range, _)| (range.start, range.end));
-    let mut end = Address(0);
-    loaded.retain_mut(|(range, _)| {
-        range.start = range.start.max(end).min(range.end);
-        end = end.max(range.end);
-        range.size() > Bytes::ZERO
-    });
+    part(&mut loaded);
     loaded
+}
+
+impl Claim for (Range, &Module) {
+    fn range(&self) -> Range {
+        self.0
+    }
+
+    fn begin(&mut self, start: Address) {
+        self.0.start = start;
+    }
 }
 
 fn module_at<'a>(modules: &[(Range, &'a Module)], address: Address) -> Option<&'a Module> {

@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long one may take that waits where no signal reaches it, which can last for ever: `vfork`, a dead disk.
 const PATIENCE_ASLEEP: Duration = Duration::from_millis(100);
 
-/// The longest nap between two looks whether a thread has stopped.
+/// The longest nap between two looks whether a thread has stopped: `waitpid` knows no time limit, and a thread that no
+/// signal reaches would keep all others standing for ever.
 const NAP: Duration = Duration::from_micros(500);
 
 /// A thread that was seized.

@@ -82,6 +82,8 @@ impl Default for DumpOptions<'_> {
 /// How far a core is. Writing may go on after the process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpProgress {
+    /// What it will cost, told before anything is stopped.
+    Estimated(Estimate),
     /// All threads stand.
     Stopped,
     /// So much of the memory has been written, of so much.
@@ -132,6 +134,7 @@ pub fn dump(
     let process = identify(proc_dir, pid)?.process;
     let cost = estimate(proc_dir, pid, options)?;
     let place = Place::of(path, options.force, cost.size)?;
+    progress(DumpProgress::Estimated(cost));
     let draft = if options.compress { place.nameless()? } else { place.draft()? };
     let mut staging = staging::take(cost.staging)?;
     let wanted = Wanted { all_files: options.all_files, excluded: options.excluded };

@@ -60,8 +60,7 @@ impl Place {
             rustix::fs::statvfs(&folder).map_err(|error| Error::writing(shown.to_string(), error.into()))?;
         let free = Bytes(room.f_bavail.saturating_mul(room.f_frsize));
         if free < size {
-            let mib = |size: Bytes| size.0.div_ceil(1 << 20);
-            let what = format!("not enough room for {shown}: {} MiB of {} MiB", mib(free), mib(size));
+            let what = format!("not enough room for {shown}: {free} of {size}");
             return refuse(what).map_err(|error| error.help("give a file in a folder with more room"));
         }
         Ok(Place { path: path.to_owned(), folder, force })
