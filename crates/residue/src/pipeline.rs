@@ -86,7 +86,7 @@ pub fn triage(
 ) -> Result<Diagnosis> {
     let before = target.snapshot()?;
     if before.dump.is_some() {
-        return autopsy(before, target.memory()?, interrupt, progress);
+        return Ok(autopsy(before, target.memory()?, interrupt, progress));
     }
     diagnose(target, before, plan, interrupt, progress)
 }
@@ -97,7 +97,7 @@ fn autopsy(
     memory: &dyn Memory,
     interrupt: &Interrupt,
     mut progress: impl FnMut(Progress<'_>),
-) -> Result<Diagnosis> {
+) -> Diagnosis {
     let map = Map::with(snapshot, memory);
     let inside = Inside::of(&map, memory, Depth::Counted, threads(), &mut |more| {
         progress(Progress::Searched(more));
@@ -108,5 +108,5 @@ fn autopsy(
     } else {
         Vec::new()
     };
-    Ok(Diagnosis::of_dump(map, inside, gaps))
+    Diagnosis::of_dump(map, inside, gaps)
 }
