@@ -41,6 +41,11 @@ impl RegionFilter {
         self.0.iter().all(|condition| condition.accepts(region))
     }
 
+    /// Whether it asks for what only counters tell: the resident size.
+    pub fn needs_counters(&self) -> bool {
+        self.0.iter().any(|condition| matches!(condition, Condition::MinRss(_)))
+    }
+
     /// Whether every region passes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -38,7 +38,7 @@ pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
 #[cfg(target_os = "linux")]
 pub use live::watch;
-pub use pipeline::{Options, diff, map, open, triage};
+pub use pipeline::{Options, diff, map, map_for, open, triage};
 pub use plan::{Plan, Progress};
 #[cfg(target_os = "linux")]
 pub use ps::{Origin, Query, Request, areas, save, table};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map};
+use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map, RegionFilter};
 use residue_model::{Gap, Memory, Snapshot};
 use residue_target::{Care, ErrorKind, Target, is_dump, open_dump};
 
@@ -58,12 +58,21 @@ fn is_path(word: &str) -> bool {
 /// # Errors
 /// When it cannot be read.
 pub fn map(target: &dyn Target) -> Result<Map> {
-    let snapshot = target.snapshot()?;
+    understood(target, target.snapshot()?)
+}
+
+/// The same for those who look for something: with counters only where the filter asks for them, since a live process
+/// waits while they are read.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn map_for(target: &dyn Target, filter: &RegionFilter) -> Result<Map> {
+    understood(target, if filter.needs_counters() { target.snapshot()? } else { target.layout()? })
+}
+
+fn understood(target: &dyn Target, snapshot: Snapshot) -> Result<Map> {
     // Only a dump is looked into: asking a live process for its memory can bring pages back from swap.
-    match target.memory() {
-        Ok(memory) if snapshot.dump.is_some() => Ok(Map::with(snapshot, memory)),
-        _ => Ok(Map::of(snapshot)),
-    }
+    Ok(if target.is_dump() { Map::with(snapshot, target.memory()?) } else { Map::of(snapshot) })
 }
 
 /// What changed from earlier regions to a map.
@@ -85,7 +94,7 @@ pub fn triage(
     progress: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
     let before = target.snapshot()?;
-    if before.dump.is_some() {
+    if target.is_dump() {
         return Ok(autopsy(before, target.memory()?, interrupt, progress));
     }
     diagnose(target, before, plan, interrupt, progress)

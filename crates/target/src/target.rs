@@ -10,6 +10,14 @@ pub trait Target {
     /// When a live process has ended, or may not be read.
     fn snapshot(&self) -> Result<Snapshot>;
 
+    /// The same as far as the search for something needs it: a live process is not asked what of it is resident.
+    ///
+    /// # Errors
+    /// As for [`Target::snapshot`].
+    fn layout(&self) -> Result<Snapshot> {
+        self.snapshot()
+    }
+
     /// Whether it is a file that a process left: one moment, that cannot be watched.
     fn is_dump(&self) -> bool {
         true

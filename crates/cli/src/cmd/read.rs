@@ -8,7 +8,7 @@ use residue::analysis::{Map, RegionFilter, Text, Texts, parse_size};
 use residue::model::{Address, Bytes, Memory, Range};
 use residue::report::json::Extracted;
 use residue::report::{json, terminal};
-use residue::{Interrupt, Mapped, extract, map, read, searchable};
+use residue::{Interrupt, Mapped, extract, map_for, read, searchable};
 
 use crate::arguments::ReadArgs;
 use crate::exit::Exit;
@@ -22,10 +22,11 @@ const SHOWN: Bytes = Bytes::mib(16);
 /// `residue read`: the bytes of a target's memory.
 pub(crate) fn run(args: &ReadArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let target = super::open(&args.target.word, &args.care.options())?;
-    let map = map(&*target)?;
+    let filter = RegionFilter::parse(args.all_matching.as_deref().unwrap_or_default())?;
+    let map = map_for(&*target, &filter)?;
     let memory = Mapped::new(target.memory()?, &map);
-    if let Some(filter) = &args.all_matching {
-        return each_region(args, &map, &memory, &RegionFilter::parse(filter)?, output);
+    if args.all_matching.is_some() {
+        return each_region(args, &map, &memory, &filter, output);
     }
     let range = range(args, &map)?;
     match &args.output {

@@ -2,7 +2,7 @@ use residue::analysis::RegionFilter;
 use residue::analysis::search::{Pattern, Texts};
 use residue::model::{Bytes, Snapshot};
 use residue::report::{json, terminal};
-use residue::{map, search, searchable};
+use residue::{map_for, search, searchable};
 
 use crate::arguments::SearchArgs;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &SearchArgs, output: &mut Output) -> Result<Exit, Troubl
     let filter = RegionFilter::parse(&args.within)?;
     let (_, interrupt) = super::interrupt()?;
     let target = super::open(&args.target.word, &args.care.options())?;
-    let map = map(&*target)?;
+    let map = map_for(&*target, &filter)?;
     let pattern = pattern(args, &map.snapshot)?;
     let memory = target.memory()?;
     let regions = searchable(&map, &filter);

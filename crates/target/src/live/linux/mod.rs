@@ -26,5 +26,5 @@ pub use proc_dir::{ProcDir, age_seconds};
 pub use process::Process;
 pub use sampler::{Reading, Sampler};
 pub use save::{Saved, save};
-pub use snapshot::{snapshot, system};
+pub use snapshot::{layout, snapshot, system};
 pub use sweep::{Selection, sweep};

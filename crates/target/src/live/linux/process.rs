@@ -5,7 +5,7 @@ use residue_model::{Address, Memory, ProcessId, Range, Region, Snapshot};
 
 use super::pagemap::{Pagemap, Which};
 use super::snapshot::read_maps;
-use super::{ProcDir, ProcessMemory, find, snapshot};
+use super::{ProcDir, ProcessMemory, find, layout, snapshot};
 use crate::{Care, Error, Result, Target};
 
 /// A running process.
@@ -31,6 +31,10 @@ impl Process {
 impl Target for Process {
     fn snapshot(&self) -> Result<Snapshot> {
         snapshot(&self.proc_dir, self.pid, self.care)
+    }
+
+    fn layout(&self) -> Result<Snapshot> {
+        layout(&self.proc_dir, self.pid)
     }
 
     fn is_dump(&self) -> bool {

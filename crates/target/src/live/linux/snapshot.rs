@@ -19,20 +19,39 @@ use crate::{Care, Draft, Error, ErrorKind, File, Result};
 /// # Errors
 /// When it does not exist, has no memory, ends meanwhile, or its region list may not be read.
 pub fn snapshot(proc_dir: &ProcDir, pid: ProcessId, care: Care) -> Result<Snapshot> {
+    taken(proc_dir, pid, |rss, snapshot| {
+        if care.applies(rss) {
+            read_gently(proc_dir, pid, snapshot)
+        } else {
+            read_smaps(proc_dir, pid, snapshot)
+        }
+    })
+}
+
+/// The same without counters of regions: the process hardly waits, however large it is.
+///
+/// # Errors
+/// As for [`snapshot`].
+pub fn layout(proc_dir: &ProcDir, pid: ProcessId) -> Result<Snapshot> {
+    taken(proc_dir, pid, |_, snapshot| read_maps(proc_dir, pid, &mut snapshot.regions))
+}
+
+/// A snapshot with regions that are read as told, knowing the resident size.
+fn taken(
+    proc_dir: &ProcDir,
+    pid: ProcessId,
+    read: impl FnOnce(Option<Bytes>, &mut Snapshot) -> Result<()>,
+) -> Result<Snapshot> {
     let mut draft = identify(proc_dir, pid)?;
     let mut snapshot = Snapshot { system: system(proc_dir), ..Snapshot::default() };
     snapshot.gaps.extend(foreign_namespaces(proc_dir, pid));
-    let gentle = care.applies(draft.process.footprint.rss);
-    let read = if gentle {
-        read_gently(proc_dir, pid, &mut snapshot)
-    } else {
-        read_smaps(proc_dir, pid, &mut snapshot)
-    };
-    read.map_err(|error| explain(error, &draft.process))?;
+    read(draft.process.footprint.rss, &mut snapshot).map_err(|error| explain(error, &draft.process))?;
     if snapshot.regions.is_empty() || !still_runs(proc_dir, pid, draft.process.start_ticks) {
         return Err(ended(&draft.process));
     }
-    draft.absorb(&total(&snapshot.regions));
+    if snapshot.source != Source::Maps {
+        draft.absorb(&total(&snapshot.regions));
+    }
     draft.process.maps = Some(snapshot.regions.len() as u64);
     snapshot.process = draft.process;
     attach_segments(proc_dir, &mut snapshot);
