@@ -135,10 +135,9 @@ fn is_own_memory(region: &Region) -> bool {
 
 /// A population: many regions of one size that together make up much of the writable memory.
 fn equal_regions(map: &Map, inside: &Inside) -> Option<Finding> {
-    let regions: Vec<Region> =
-        map.snapshot.regions.iter().filter(|region| is_own_memory(region)).cloned().collect();
-    let whole: Bytes = regions.iter().map(Region::size).sum();
-    let bins = Histogram::of(&regions);
+    let regions: Vec<&Region> = map.snapshot.regions.iter().filter(|region| is_own_memory(region)).collect();
+    let whole: Bytes = regions.iter().map(|region| region.size()).sum();
+    let bins = Histogram::of(regions.iter().copied());
     let bin = *bins
         .iter()
         .find(|bin| bin.regions >= 1000 || bin.regions >= 200 && bin.total.share_of(whole) > 0.25)?;

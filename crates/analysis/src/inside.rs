@@ -9,7 +9,7 @@ use crate::Map;
 use crate::content::{
     Background, Contents, Encoding, Layout, Population, Runtime, Telling, examine, populations, runtimes,
 };
-use crate::search::{Hits, Pattern, Texts};
+use crate::search::{Encodings, Hits, Pattern};
 
 /// What was found by looking into memory.
 #[derive(Clone, Debug, Default)]
@@ -282,7 +282,7 @@ fn occurrences(
     tick: &mut dyn FnMut(Bytes) -> ControlFlow<()>,
 ) -> Option<Occurrences> {
     let utf16 = telling.encoding != Encoding::Ascii;
-    let pattern = Pattern::text(&telling.text, Texts { ascii: !utf16, utf16 }, false).ok()?;
+    let pattern = Pattern::text(&telling.text, Encodings { ascii: !utf16, utf16 }, false).ok()?;
     let hits = Hits::search(memory, regions, &pattern, 0, threads, tick);
     Some(Occurrences {
         count: hits.count,

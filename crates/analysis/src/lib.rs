@@ -42,6 +42,6 @@ pub use look::Look;
 pub use map::{Chosen, Map, RegionView};
 pub use query::{RegionFilter, RegionOrder, parse_size};
 pub use reclaim::Reclaimable;
-pub use strings::{Text, Texts};
+pub use strings::{Text, TextScan};
 pub use summary::{Histogram, Row, Summary};
 pub use usage::{classify, classify_linux};

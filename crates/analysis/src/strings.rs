@@ -13,7 +13,7 @@ pub struct Text {
 
 /// Texts in memory that comes piece by piece: one that goes on in the next piece stays whole.
 #[derive(Clone, Debug)]
-pub struct Texts {
+pub struct TextScan {
     shortest: usize,
     /// What the last piece ended with, if that may go on, and where it began.
     carried: Vec<u8>,
@@ -23,10 +23,10 @@ pub struct Texts {
 /// A text that goes on for longer than this is shown in parts.
 const LONGEST: usize = 1024 * 1024;
 
-impl Texts {
+impl TextScan {
     /// Looks for texts of at least so many characters, in ASCII and in UTF-16.
-    pub fn of(shortest: usize) -> Texts {
-        Texts { shortest: shortest.max(1), carried: Vec::new(), start: Address(0) }
+    pub fn of(shortest: usize) -> TextScan {
+        TextScan { shortest: shortest.max(1), carried: Vec::new(), start: Address(0) }
     }
 
     /// Shows the texts that end in this piece, in order of address.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn pieces(pieces: &[(u64, &[u8])], show: &mut dyn FnMut(&Text)) {
-        let mut texts = Texts::of(4);
+        let mut texts = TextScan::of(4);
         for (at, piece) in pieces {
             texts.piece(Address(*at), piece, show);
         }

@@ -227,7 +227,7 @@ fn words(key: &str) -> String {
 
 impl Histogram {
     /// Exact sizes of all regions, most total first.
-    pub fn of(regions: &[Region]) -> Vec<Histogram> {
+    pub fn of<'a>(regions: impl IntoIterator<Item = &'a Region>) -> Vec<Histogram> {
         let mut counts: HashMap<Bytes, u64> = HashMap::new();
         for region in regions {
             *counts.entry(region.size()).or_default() += 1;

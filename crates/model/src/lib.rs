@@ -37,7 +37,7 @@ pub use footprint::Footprint;
 pub use gap::Gap;
 pub use limits::{Limit, LimitKind, Limits};
 pub use machine::{Machine, Os};
-pub use memory::{Memory, NoMemory, Pieces};
+pub use memory::{Memory, NoMemory, Pieces, Visit};
 pub use module::Module;
 pub use process::{Process, ProcessId, ProcessState, Thread};
 pub use protection::Protection;

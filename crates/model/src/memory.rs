@@ -2,6 +2,9 @@ use std::ops::ControlFlow;
 
 use crate::{Address, Range};
 
+/// Who looks at memory piece by piece, until it breaks.
+pub type Visit<'a> = dyn FnMut(Address, &[u8]) -> ControlFlow<()> + 'a;
+
 /// The bytes of a target: of a live process, a dump, or an image made for a test.
 ///
 /// Everything that looks into memory does it through here, so that one search, one content analysis and one heap
@@ -11,12 +14,7 @@ pub trait Memory: Sync {
     ///
     /// A target whose memory stands in a mapped file shows it in place, however large; any other copies it through
     /// `window`, which the caller keeps for the next call.
-    fn walk(
-        &self,
-        range: Range,
-        window: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()>;
+    fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()>;
 
     /// Fills `into` with what stands at `address`, and says how many bytes in a row could be read.
     fn read(&self, address: Address, into: &mut [u8]) -> usize {
@@ -39,12 +37,7 @@ pub trait Memory: Sync {
 pub struct NoMemory;
 
 impl Memory for NoMemory {
-    fn walk(
-        &self,
-        _: Range,
-        _: &mut Vec<u8>,
-        _: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, _: Range, _: &mut Vec<u8>, _: &mut Visit<'_>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
@@ -54,12 +47,7 @@ impl Memory for NoMemory {
 pub struct Pieces<'a>(pub Vec<(Address, &'a [u8])>);
 
 impl Memory for Pieces<'_> {
-    fn walk(
-        &self,
-        range: Range,
-        _: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, range: Range, _: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         for (start, bytes) in &self.0 {
             let held = Range { start: *start, end: Address(start.0.saturating_add(bytes.len() as u64)) };
             let Some(wanted) = held.overlap(range) else { continue };

@@ -92,6 +92,12 @@ impl State {
 }
 
 impl Region {
+    /// Which of some regions holds an address. They must be in order and not overlap.
+    pub fn find(regions: &[Region], address: Address) -> Option<usize> {
+        let index = regions.partition_point(|region| region.range.end <= address);
+        regions.get(index).filter(|region| region.range.contains(address)).map(|_| index)
+    }
+
     /// How much address space it takes.
     pub fn size(&self) -> Bytes {
         self.range.size()

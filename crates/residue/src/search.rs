@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use residue_analysis::search::{Hits, Pattern};
 use residue_analysis::{Map, RegionFilter};
-use residue_model::{Address, Bytes, Memory, Range, Region, State};
+use residue_model::{Address, Bytes, Memory, Range, Region, State, Visit};
 
 use crate::Interrupt;
 
@@ -51,12 +51,7 @@ impl<'a> Mapped<'a> {
 }
 
 impl Memory for Mapped<'_> {
-    fn walk(
-        &self,
-        range: Range,
-        window: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let first = self.regions.partition_point(|region| region.range.end <= range.start);
         for part in self.regions[first..].iter().map_while(|region| region.range.overlap(range)) {
             self.memory.walk(part, window, visit)?;

@@ -116,7 +116,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use proptest::prelude::*;
-    use residue_model::{Pieces, Protection, Range};
+    use residue_model::{Pieces, Protection, Range, Visit};
 
     use super::*;
     use crate::content::populations;
@@ -129,12 +129,7 @@ mod tests {
     struct Made(fn(u64) -> Vec<u8>);
 
     impl Memory for Made {
-        fn walk(
-            &self,
-            range: Range,
-            window: &mut Vec<u8>,
-            visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-        ) -> ControlFlow<()> {
+        fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
             let index = range.start.0 / SIZE;
             let held = Range { start: Address(index * SIZE), end: Address((index + 1) * SIZE) };
             *window = self.0(index);

@@ -13,7 +13,7 @@ use std::thread;
 use residue_model::{Address, Bytes, Memory, Region, Usage};
 use serde::Serialize;
 
-pub use pattern::{Pattern, Texts};
+pub use pattern::{Encodings, Pattern};
 use scan::Scan;
 
 /// Everything that was found.
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Pattern {
-        Pattern::text(text, Texts { ascii: true, utf16: false }, false).expect("a pattern")
+        Pattern::text(text, Encodings { ascii: true, utf16: false }, false).expect("a pattern")
     }
 
     #[test]

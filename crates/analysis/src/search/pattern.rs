@@ -21,7 +21,7 @@ enum Matcher {
 
 /// In which encodings text is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Texts {
+pub struct Encodings {
     /// As it was typed: ASCII, UTF-8.
     pub ascii: bool,
     /// Two bytes a character, as Windows, Java and JavaScript keep text.
@@ -39,7 +39,7 @@ impl Pattern {
     ///
     /// # Errors
     /// An empty text.
-    pub fn text(text: &str, texts: Texts, fold: bool) -> Result<Pattern> {
+    pub fn text(text: &str, texts: Encodings, fold: bool) -> Result<Pattern> {
         if text.is_empty() {
             return Err(Error::new("nothing to search for", "give a text"));
         }
@@ -225,9 +225,9 @@ mod tests {
         places
     }
 
-    const ASCII: Texts = Texts { ascii: true, utf16: false };
-    const UTF16: Texts = Texts { ascii: false, utf16: true };
-    const BOTH: Texts = Texts { ascii: true, utf16: true };
+    const ASCII: Encodings = Encodings { ascii: true, utf16: false };
+    const UTF16: Encodings = Encodings { ascii: false, utf16: true };
+    const BOTH: Encodings = Encodings { ascii: true, utf16: true };
 
     #[test]
     fn text_is_found_in_the_encodings_that_were_asked_for() {

@@ -187,17 +187,12 @@ fn stack_of(regions: &[Region], thread: &Thread) -> Option<usize> {
         let usage = regions[*index].usage;
         Usage::ANONYMOUS.contains(&usage) || matches!(usage, Usage::ThreadStack | Usage::Jit)
     };
-    let by_block = thread.control_block.and_then(|address| containing(regions, address)).filter(may_be);
+    let by_block = thread.control_block.and_then(|address| Region::find(regions, address)).filter(may_be);
     let by_pointer = || {
-        let index = thread.stack_pointer.and_then(|address| containing(regions, address)).filter(may_be)?;
+        let index = thread.stack_pointer.and_then(|address| Region::find(regions, address)).filter(may_be)?;
         guard_below(regions, index).is_some().then_some(index)
     };
     by_block.or_else(by_pointer)
-}
-
-fn containing(regions: &[Region], address: Address) -> Option<usize> {
-    let index = regions.partition_point(|region| region.range.end <= address);
-    regions.get(index).is_some_and(|region| region.range.contains(address)).then_some(index)
 }
 
 fn guard_below(regions: &[Region], stack: usize) -> Option<usize> {

@@ -34,11 +34,9 @@ fn mark_saved_stacks(snapshot: &mut Snapshot) {
     let stack = if snapshot.machine.os == Os::Windows { Usage::Stack } else { Usage::ThreadStack };
     for thread in &snapshot.threads {
         let Some(pointer) = thread.stack_pointer else { continue };
-        let index = snapshot.regions.partition_point(|region| region.range.end <= pointer);
-        let region = snapshot.regions.get_mut(index).filter(|region| region.range.contains(pointer));
-        if let Some(region) =
-            region.filter(|region| matches!(region.usage, Usage::Unknown | Usage::Unclaimed))
-        {
+        let Some(index) = Region::find(&snapshot.regions, pointer) else { continue };
+        let region = &mut snapshot.regions[index];
+        if matches!(region.usage, Usage::Unknown | Usage::Unclaimed) {
             region.usage = stack;
             region.threads.push(thread.tid);
         }

@@ -175,11 +175,9 @@ fn mark_thread(
 }
 
 fn mark(regions: &mut [Region], address: Address, usage: Usage) {
-    let index = regions.partition_point(|region| region.range.end <= address);
-    if let Some(region) = regions.get_mut(index).filter(|region| region.range.contains(address))
-        && matches!(region.usage, Usage::Unclaimed | Usage::Peb)
-    {
-        region.usage = usage;
+    let Some(index) = Region::find(regions, address) else { return };
+    if matches!(regions[index].usage, Usage::Unclaimed | Usage::Peb) {
+        regions[index].usage = usage;
     }
 }
 
@@ -191,8 +189,7 @@ fn within(regions: &mut [Region], range: Range) -> impl Iterator<Item = &mut Reg
 
 /// Everything that was reserved together with the memory at an address.
 fn allocation_of(regions: &[Region], address: Address) -> Option<Range> {
-    let index = regions.partition_point(|region| region.range.end <= address);
-    let base = regions.get(index).filter(|region| region.range.contains(address))?.allocation_base;
+    let base = regions[Region::find(regions, address)?].allocation_base;
     let first = regions.partition_point(|region| region.range.end <= base);
     let last = regions[first..].iter().take_while(|region| region.allocation_base == base).last()?;
     Range::new(base, last.range.end)

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use residue::analysis::{Map, RegionFilter, Text, Texts, parse_size};
-use residue::model::{Address, Bytes, Memory, Range};
+use residue::analysis::{Map, RegionFilter, Text, TextScan, parse_size};
+use residue::model::{Address, Bytes, Memory, Range, Region};
 use residue::report::json::Extracted;
 use residue::report::{json, terminal};
 use residue::{Interrupt, Mapped, extract, map_for, read, searchable};
@@ -59,8 +59,9 @@ fn range(args: &ReadArgs, map: &Map) -> Result<Range, Trouble> {
             .ok_or_else(|| Trouble::usage(format!("`{length}` is no length"), "write 256, 0x100, 4K or 1M"))?
     } else {
         // The rest of the region, as far as people read.
-        let region = map.snapshot.regions.iter().find(|region| region.range.contains(start));
-        region.map_or(Bytes(256), |region| Bytes(region.range.end.0 - start.0)).min(Bytes(256))
+        let regions = &map.snapshot.regions;
+        let rest = Region::find(regions, start).map(|index| Bytes(regions[index].range.end.0 - start.0));
+        rest.unwrap_or(Bytes(256)).min(Bytes(256))
     };
     let end = start.0.checked_add(length.0).filter(|_| length > Bytes::ZERO);
     let end =
@@ -110,7 +111,7 @@ fn strings(
     let mut found = |show: &mut dyn FnMut(&Text) -> ControlFlow<()>| {
         let mut window = Vec::new();
         for range in ranges {
-            let mut texts = Texts::of(shortest);
+            let mut texts = TextScan::of(shortest);
             let is_over = Cell::new(false);
             let mut each = |text: &Text| is_over.set(is_over.get() || show(text).is_break());
             let _ = memory.walk(*range, &mut window, &mut |at, piece| {

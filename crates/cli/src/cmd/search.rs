@@ -1,5 +1,5 @@
 use residue::analysis::RegionFilter;
-use residue::analysis::search::{Pattern, Texts};
+use residue::analysis::search::{Encodings, Pattern};
 use residue::model::{Bytes, Snapshot};
 use residue::report::{json, terminal};
 use residue::{map_for, search, searchable};
@@ -50,7 +50,7 @@ fn pattern(args: &SearchArgs, snapshot: &Snapshot) -> Result<Pattern, Trouble> {
         let address = super::address(&args.pattern)?;
         Pattern::pointer(address, snapshot.pointer_bytes(), snapshot.machine.big_endian)
     } else {
-        let texts = Texts { ascii: args.ascii || !args.utf16, utf16: args.utf16 };
+        let texts = Encodings { ascii: args.ascii || !args.utf16, utf16: args.utf16 };
         Pattern::text(&args.pattern, texts, args.ignore_case)?
     })
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use insta::assert_snapshot;
-use residue_analysis::search::{Hits, Pattern, Texts};
+use residue_analysis::search::{Encodings, Hits, Pattern};
 use residue_analysis::{Depth, Diagnosis, Inside, Map, RegionFilter, RegionView};
 use residue_model::{
     Address, AddressSpace, Bytes, Dump, DumpFormat, Event, Gap, Machine, Module, Os, Pages, Pieces, Process,
@@ -166,7 +166,7 @@ fn document(write: impl Fn(&mut Vec<u8>) -> Result<()>) -> String {
 }
 
 fn hits(map: &Map) -> (Vec<&Region>, Hits) {
-    let pattern = Pattern::text("Harbour 3", Texts { ascii: true, utf16: false }, false).expect("a text");
+    let pattern = Pattern::text("Harbour 3", Encodings { ascii: true, utf16: false }, false).expect("a text");
     let regions: Vec<&Region> = map.snapshot.regions.iter().collect();
     let hits =
         seen(|memory| Hits::search(memory, &regions, &pattern, 3, 1, &mut |_| ControlFlow::Continue(())));

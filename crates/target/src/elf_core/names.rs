@@ -58,7 +58,7 @@ fn only_named(file: &MappedFile) -> Region {
 /// Names what a live process's map names and a core does not: heap, stack, vdso.
 pub(super) fn landmarks(regions: &mut [Region], notes: &Notes, cpu: &str) {
     let mut name = |address: Option<Address>, name: &str| {
-        let index = address.and_then(|address| containing(regions, address));
+        let index = address.and_then(|address| Region::find(regions, address));
         if let Some(region) = index.map(|index| &mut regions[index]).filter(|region| region.inode == 0) {
             region.name = Some(name.into());
         }
@@ -98,7 +98,7 @@ const VSYSCALL: Address = Address(0xffff_ffff_ff60_0000);
 /// Source: `arch_randomize_brk`: 1 GiB on 64-bit arm and, since Linux 6.9, on x86-64; 32 MiB elsewhere.
 fn heap(regions: &[Region], notes: &Notes, cpu: &str) -> Option<usize> {
     let reach = if matches!(cpu, "aarch64" | "x86-64") { Bytes::gib(1) } else { Bytes::mib(32) };
-    let program: Arc<str> = regions[containing(regions, notes.auxv.entry?)?].name.clone()?;
+    let program: Arc<str> = regions[Region::find(regions, notes.auxv.entry?)?].name.clone()?;
     let last = regions.iter().rposition(|region| region.name.as_ref() == Some(&program))?;
     let mut end = regions[last].range.end;
     for (index, region) in regions.iter().enumerate().skip(last + 1) {
@@ -113,9 +113,4 @@ fn heap(regions: &[Region], notes: &Notes, cpu: &str) -> Option<usize> {
         end = region.range.end;
     }
     None
-}
-
-fn containing(regions: &[Region], address: Address) -> Option<usize> {
-    let index = regions.partition_point(|region| region.range.end <= address);
-    regions.get(index).filter(|region| region.range.contains(address)).map(|_| index)
 }

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use residue_model::{Address, Bytes, Memory, Range};
+use residue_model::{Address, Bytes, Memory, Range, Visit};
 
 use super::{Claim, Mapped, part};
 
@@ -68,12 +68,7 @@ impl Segments {
 }
 
 impl Memory for Segments {
-    fn walk(
-        &self,
-        range: Range,
-        _: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, range: Range, _: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         for (segment, part) in self.overlapping(range) {
             let from =
                 usize::try_from(segment.offset).expect("a mapped file is smaller than our address space");

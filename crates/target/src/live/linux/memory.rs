@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
-use residue_model::{Address, Memory, ProcessId, Range};
+use residue_model::{Address, Memory, ProcessId, Range, Visit};
 
 use super::ProcDir;
 use super::snapshot::{explain, identify};
@@ -50,12 +50,7 @@ impl ProcessMemory {
 }
 
 impl Memory for ProcessMemory {
-    fn walk(
-        &self,
-        range: Range,
-        window: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let size = |at: u64| usize::try_from(range.end.0 - at).unwrap_or(WINDOW).min(WINDOW);
         let mut at = range.start.0;
         while at < range.end.0 {

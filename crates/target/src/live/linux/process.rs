@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use residue_model::{Address, Memory, ProcessId, Range, Region, Snapshot};
+use residue_model::{Memory, ProcessId, Range, Region, Snapshot, Visit};
 
 use super::pagemap::{Pagemap, Which};
 use super::snapshot::read_maps;
@@ -72,12 +72,7 @@ impl TouchedMemory {
         Ok(TouchedMemory { memory, costly, pagemap: Mutex::new(pagemap) })
     }
 
-    fn walk_touched(
-        &self,
-        range: Range,
-        window: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk_touched(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let mut pagemap = self.pagemap.lock().unwrap_or_else(PoisonError::into_inner);
         // What the page table does not tell is left out.
         let runs = pagemap.touched(range, Which::Touched).unwrap_or_default();
@@ -96,12 +91,7 @@ fn is_costly(region: &Region) -> bool {
 }
 
 impl Memory for TouchedMemory {
-    fn walk(
-        &self,
-        range: Range,
-        window: &mut Vec<u8>,
-        visit: &mut dyn FnMut(Address, &[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let first = self.costly.partition_point(|costly| costly.end <= range.start);
         let mut at = range.start;
         for part in self.costly[first..].iter().map_while(|costly| costly.overlap(range)) {
