@@ -1,8 +1,8 @@
-use residue_model::{Address, AddressSpace, Bytes, Region};
+use residue_model::{Address, AddressSpace, Bytes, FreeSize, Range, Region};
 use serde::Serialize;
 
 /// A hole between regions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FreeRange {
     /// Its first address.
     pub start: Address,
@@ -10,6 +10,51 @@ pub struct FreeRange {
     pub end: Address,
     /// How far it reaches.
     pub size: Bytes,
+}
+
+/// The holes between ranges that come one by one, in order of address, within the bounds of an address space.
+///
+/// Ranges that overlap leave no hole, and holes that touch are one: nothing stands between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Holes {
+    at: Address,
+    end: Address,
+}
+
+impl Holes {
+    /// Before the first range.
+    pub fn of(space: AddressSpace) -> Holes {
+        Holes { at: space.range.start, end: space.range.end }
+    }
+
+    /// The hole in front of the next range.
+    pub fn before(&mut self, range: Range) -> Option<FreeRange> {
+        let hole = hole(self.at, range.start.min(self.end));
+        self.at = self.at.max(range.end);
+        hole
+    }
+
+    /// The hole behind the last range.
+    pub fn last(self) -> Option<FreeRange> {
+        hole(self.at, self.end)
+    }
+}
+
+fn hole(start: Address, end: Address) -> Option<FreeRange> {
+    (start < end).then(|| FreeRange { start, end, size: Bytes(end.0 - start.0) })
+}
+
+/// How much is free between regions in order of address, and how large a piece.
+pub fn free_size(regions: &[Region], space: AddressSpace) -> FreeSize {
+    let mut holes = Holes::of(space);
+    let mut free = FreeSize::default();
+    let mut add = |hole: FreeRange| {
+        free.total += hole.size;
+        free.largest = free.largest.max(hole.size);
+    };
+    regions.iter().filter_map(|region| holes.before(region.range)).for_each(&mut add);
+    holes.last().into_iter().for_each(add);
+    free
 }
 
 /// The address space that nothing uses.
@@ -35,27 +80,23 @@ impl FreeSpace {
     /// Regions must be in order of address; overlapping ones leave no hole.
     pub fn of(regions: &[Region], space: AddressSpace) -> FreeSpace {
         let mut free = FreeSpace::default();
-        let mut at = space.range.start;
+        let mut holes = Holes::of(space);
         for region in regions {
-            free.add(at, region.range.start.min(space.range.end));
-            at = at.max(region.range.end);
+            free.extend(holes.before(region.range));
         }
-        free.add(at, space.range.end);
+        free.extend(holes.last());
         if free.total > Bytes::ZERO {
             free.index = 1.0 - free.largest.share_of(free.total);
         }
         free
     }
 
-    fn add(&mut self, start: Address, end: Address) {
-        if start >= end {
-            return;
-        }
-        let size = Bytes(end.0 - start.0);
-        self.total += size;
-        self.largest = self.largest.max(size);
+    fn extend(&mut self, hole: Option<FreeRange>) {
+        let Some(hole) = hole else { return };
+        self.total += hole.size;
+        self.largest = self.largest.max(hole.size);
         self.ranges += 1;
-        self.all.push(FreeRange { start, end, size });
+        self.all.push(hole);
     }
 
     /// Where the largest range begins: the lowest of several.

@@ -26,6 +26,8 @@ pub enum DumpFormat {
     ElfCore,
     /// A minidump.
     Minidump,
+    /// What `residue selfcheck` recorded of itself on Windows.
+    Observation,
 }
 
 impl DumpFormat {
@@ -34,6 +36,7 @@ impl DumpFormat {
         match self {
             DumpFormat::ElfCore => "ELF core",
             DumpFormat::Minidump => "minidump",
+            DumpFormat::Observation => "selfcheck recording",
         }
     }
 }

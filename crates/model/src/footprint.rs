@@ -1,4 +1,4 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Counter, Counters};
 
@@ -25,6 +25,35 @@ pub struct Footprint {
     pub file: Option<Bytes>,
     /// The shared memory part of the resident set.
     pub shmem: Option<Bytes>,
+    /// The largest resident set that it ever had.
+    pub peak_rss: Option<Bytes>,
+    /// The same in the terms of Windows, of a process that runs there.
+    #[serde(flatten)]
+    pub windows: Option<WindowsFootprint>,
+}
+
+/// The memory of a whole process as Windows counts it.
+///
+/// The working set is the resident set, and its private part what nobody else maps: [`Footprint::rss`] and
+/// [`Footprint::uss`] say the same.
+/// Source: `PROCESS_MEMORY_COUNTERS_EX2`, `SYSTEM_PROCESS_INFORMATION`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WindowsFootprint {
+    /// Pages in RAM, shared ones counted in full.
+    pub working_set: Option<Bytes>,
+    /// The largest working set so far.
+    pub peak_working_set: Option<Bytes>,
+    /// The part of the working set that no other process can use.
+    pub private_working_set: Option<Bytes>,
+    /// Private bytes: what the system has promised to this process alone, in RAM or page file.
+    pub commit: Option<Bytes>,
+    /// The largest commit so far.
+    pub peak_commit: Option<Bytes>,
+    /// Kernel memory for its objects that can be paged out.
+    pub paged_pool: Option<Bytes>,
+    /// Kernel memory for its objects that cannot.
+    pub nonpaged_pool: Option<Bytes>,
 }
 
 impl Footprint {
@@ -50,14 +79,32 @@ impl Footprint {
             anon: zero,
             file: zero,
             shmem: zero,
+            peak_rss: None,
+            windows: None,
         }
     }
 
-    /// Anonymous memory wherever it stands: in RAM or swapped out. The signal that leaks are judged by.
+    /// The footprint of a Windows process, with what has a neutral name too.
+    pub fn of_windows(windows: WindowsFootprint, virtual_size: Option<Bytes>) -> Footprint {
+        Footprint {
+            vss: virtual_size,
+            rss: windows.working_set,
+            uss: windows.private_working_set,
+            peak_rss: windows.peak_working_set,
+            windows: Some(windows),
+            ..Footprint::default()
+        }
+    }
+
+    /// Memory of this process alone, wherever it stands: anonymous pages in RAM and swapped out, on Windows the commit.
+    /// The signal that leaks are judged by.
     ///
     /// File cache, shared memory and reclaim move `rss` without any leak; swap hides one.
     pub fn private(&self) -> Option<Bytes> {
-        Some(self.anon? + self.swap?)
+        match self.windows {
+            Some(windows) => windows.commit,
+            None => Some(self.anon? + self.swap?),
+        }
     }
 
     /// What `top` shows as RES minus SHR.
@@ -86,5 +133,17 @@ mod tests {
     fn private_memory_is_unknown_while_swap_is_unknown() {
         let footprint = Footprint { anon: Some(Bytes(4096)), ..Footprint::default() };
         assert_eq!(footprint.private(), None);
+    }
+
+    #[test]
+    fn on_windows_the_commit_is_the_private_memory() {
+        let windows = WindowsFootprint {
+            working_set: Some(Bytes(3)),
+            commit: Some(Bytes(2)),
+            ..WindowsFootprint::default()
+        };
+        let footprint = Footprint::of_windows(windows, Some(Bytes(9)));
+        assert_eq!((footprint.private(), footprint.rss, footprint.vss), (Some(Bytes(2)), Some(Bytes(3)), Some(Bytes(9))));
+        assert_eq!(Footprint::of_windows(WindowsFootprint::default(), None).private(), None, "unknown is not zero");
     }
 }

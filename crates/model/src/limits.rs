@@ -43,4 +43,6 @@ pub enum LimitKind {
     Data,
     /// The memory that the machine can still give without swapping.
     Machine,
+    /// What Windows can promise to all processes: RAM and page files.
+    Commit,
 }

@@ -34,9 +34,9 @@ pub enum ProcessState {
 pub struct Process {
     /// Its number in the pid namespace of the reader.
     pub pid: ProcessId,
-    /// Start time in clock ticks since boot; with `pid` the identity of the process.
+    /// Start time in clock ticks since boot, on Windows in 100 ns since 1601; with `pid` the identity of the process.
     pub start_ticks: Option<u64>,
-    /// The short name (`comm`), at most 15 bytes.
+    /// The short name (`comm`), at most 15 bytes; on Windows the file name of the program.
     pub name: String,
     /// The command line, arguments parted by spaces.
     pub command: Option<String>,
@@ -51,12 +51,14 @@ pub struct Process {
     pub footprint: Footprint,
     /// Page faults that needed I/O.
     pub majflt: Option<u64>,
-    /// Page faults that did not.
+    /// Page faults that did not; on Windows, which does not tell them apart, all of them.
     pub minflt: Option<u64>,
     /// Threads.
     pub threads: Option<u64>,
     /// Mapped regions.
     pub maps: Option<u64>,
+    /// Open handles, of a Windows process.
+    pub handles: Option<u64>,
     /// How gladly the kernel would kill it: 0 to 2000.
     pub oom_score: Option<i64>,
 }

@@ -18,9 +18,25 @@ pub struct Sample {
     pub threads: Option<u64>,
     /// Mapped regions.
     pub maps: Option<u64>,
+    /// Open handles, of a Windows process.
+    pub handles: Option<u64>,
+    /// Address space that nothing uses, and the largest piece of it. `None` when regions were not read at this moment.
+    #[serde(flatten)]
+    pub free: Option<FreeSize>,
     /// Memory by usage: in RAM or swapped out. `None` when regions were not read at this moment.
     #[serde(skip)]
     pub by_usage: Option<Vec<(Usage, Bytes)>>,
+}
+
+/// How much of an address space is free, and how large a mapping can still be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FreeSize {
+    /// All of it.
+    #[serde(rename = "free")]
+    pub total: Bytes,
+    /// The largest range.
+    #[serde(rename = "largest_free")]
+    pub largest: Bytes,
 }
 
 /// A process over time.

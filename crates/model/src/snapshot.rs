@@ -36,6 +36,11 @@ impl Snapshot {
         self.machine.os == Os::Windows && self.dump.is_some() && !self.regions.iter().any(is_told)
     }
 
+    /// Whether only memory tells where stacks and heaps are: Windows keeps that in blocks of the process itself.
+    pub fn needs_memory(&self) -> bool {
+        self.dump.is_some() || self.machine.os == Os::Windows
+    }
+
     /// How many bytes an address takes in its memory.
     pub fn pointer_bytes(&self) -> usize {
         if self.space.bits == 32 { 4 } else { 8 }
@@ -57,6 +62,8 @@ pub enum Source {
     Core,
     /// The streams of a minidump.
     Minidump,
+    /// `VirtualQueryEx`, range by range.
+    VirtualQuery,
 }
 
 /// The part of the address space that a program may use.

@@ -1,8 +1,12 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Backing, Protection};
+
 /// What Windows says of a range of pages, as `VirtualQuery` numbers it.
 ///
 /// A dump without a memory list tells only some of it: what is not known is `None`.
 /// Source: `MEMORY_BASIC_INFORMATION`, `winnt.h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pages {
     /// `MEM_COMMIT`, `MEM_RESERVE`.
     pub state: u32,
@@ -55,6 +59,27 @@ impl Pages {
         self.protect.is_some_and(|protect| protect & Pages::GUARD != 0)
     }
 
+    /// What may be done with them, in neutral terms.
+    pub fn protection(self) -> Protection {
+        let has = |bits| self.is_committed() && self.protect.unwrap_or_default() & bits != 0;
+        Protection {
+            read: has(0xee),
+            write: has(0xcc),
+            execute: has(0xf0),
+            // Copies of pages of a section that are made on writing are private.
+            shared: self.kind == Some(Pages::MAPPED) && !has(0x88),
+        }
+    }
+
+    /// What stands behind them, in neutral terms: a section may be a file or memory, which only its name tells.
+    pub fn backing(self) -> Backing {
+        match self.kind {
+            Some(Pages::IMAGE) => Backing::PrivateFile,
+            Some(Pages::MAPPED) => Backing::SharedFile,
+            _ => Backing::PrivateAnonymous,
+        }
+    }
+
     /// `MEM_COMMIT` or `MEM_RESERVE`.
     pub fn state_name(self) -> &'static str {
         if self.is_committed() { "MEM_COMMIT" } else { "MEM_RESERVE" }
@@ -84,6 +109,24 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_protections_have_neutral_letters() {
+        let pages = |protect, kind| Pages { state: Pages::COMMIT, kind: Some(kind), protect: Some(protect) };
+        for (protect, kind, letters) in [
+            (0x04, Pages::PRIVATE, "rw-p"),
+            (0x104, Pages::PRIVATE, "rw-p"),
+            (0x20, Pages::IMAGE, "r-xp"),
+            (0x01, Pages::PRIVATE, "---p"),
+            (0x04, Pages::MAPPED, "rw-s"),
+            (0x08, Pages::MAPPED, "rw-p"),
+            (0x40, Pages::PRIVATE, "rwxp"),
+        ] {
+            assert_eq!(pages(protect, kind).protection().to_string(), letters, "{protect:#x}");
+        }
+        let reserved = Pages { state: Pages::RESERVE, kind: Some(Pages::PRIVATE), protect: Some(0) };
+        assert!(reserved.protection().is_none());
+    }
 
     #[test]
     fn protections_are_named_as_windows_names_them() {

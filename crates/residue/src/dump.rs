@@ -1,10 +1,11 @@
 use std::path::Path;
 
-use residue_target::live::linux::{DumpOptions, DumpProgress, Dumped, ProcDir, dump as write_core, find};
+use residue_target::live::host::{DumpOptions, Host, dump as write_dump, find};
+use residue_target::{DumpProgress, Dumped};
 
 use crate::Result;
 
-/// Writes the core of a running process. `word` is a pid or the name of just one process.
+/// Writes the dump of a running process: a core, on Windows a minidump. `word` is a pid or the name of just one process.
 ///
 /// # Errors
 /// When the process cannot be found, stopped or read, or the file cannot be written; the process runs on in each case.
@@ -14,7 +15,7 @@ pub fn dump(
     path: &Path,
     progress: &mut dyn FnMut(DumpProgress),
 ) -> Result<Dumped> {
-    let proc_dir = ProcDir::open()?;
-    let pid = find(&proc_dir, word)?;
-    Ok(write_core(&proc_dir, pid, options, path, progress)?)
+    let host = Host::open()?;
+    let pid = find(&host, word)?;
+    Ok(write_dump(&host, pid, options, path, progress)?)
 }

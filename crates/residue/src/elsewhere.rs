@@ -8,7 +8,7 @@ use crate::{Interrupt, Plan, Progress, Result};
 
 /// No word means a process here.
 pub(crate) fn process(word: &str, _: Care) -> std::result::Result<Box<dyn Target>, TargetError> {
-    let what = format!("{word} is no dump, and running processes are read on Linux only");
+    let what = format!("{word} is no dump, and running processes are read on Linux and Windows only");
     Err(TargetError::new(ErrorKind::NotFound, what).help("give an ELF core or a minidump"))
 }
 
@@ -20,6 +20,6 @@ pub(crate) fn diagnose(
     _: &Interrupt,
     _: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
-    let what = format!("process {} cannot be watched: that works on Linux only", before.process.pid);
+    let what = format!("process {} cannot be watched: that works on Linux and Windows only", before.process.pid);
     Err(TargetError::new(ErrorKind::Unsupported, what).into())
 }

@@ -14,40 +14,42 @@
 //! [`pipeline`] is the whole flow on one screen. Reading is `residue-target`'s, concluding `residue-analysis`'s, showing
 //! `residue-report`'s; here they meet.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod dump;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod elsewhere;
 mod error;
 mod extract;
 mod interrupt;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod live;
 pub mod pipeline;
 mod plan;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod ps;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod sampling;
 mod search;
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub use dump::dump;
 pub use error::{Error, Result};
 pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub use live::watch;
 pub use pipeline::{Options, diff, map, map_for, open, triage};
 pub use plan::{Plan, Progress};
+#[cfg(any(target_os = "linux", windows))]
+pub use ps::{Origin, Query, Request, areas, table};
 #[cfg(target_os = "linux")]
-pub use ps::{Origin, Query, Request, areas, save, table};
+pub use ps::save;
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
 pub use residue_target::Care;
-#[cfg(target_os = "linux")]
-pub use residue_target::live::linux::{DumpOptions, DumpProgress, Dumped};
+#[cfg(any(target_os = "linux", windows))]
+pub use residue_target::live::host::{DumpOptions, Probe};
 pub use residue_target::procfs::printable;
-pub use residue_target::{Error as TargetError, ErrorKind, Target, is_dump};
+pub use residue_target::{Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, Target, is_dump};
 pub use search::{Mapped, read, search, searchable};

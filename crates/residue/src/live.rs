@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use residue_analysis::growth::judge;
-use residue_analysis::{Depth, Diagnosis, Inside, Map, Watched};
+use residue_analysis::{Depth, Diagnosis, Inside, Watched};
 use residue_model::{Gap, Limits, ProcessId, Snapshot};
-use residue_target::live::linux::{ProcDir, Process, Sampler, find, limits, system};
+use residue_target::live::host::{Host, Process, Sampler, find, limits, system};
 use residue_target::{Care, Error as TargetError, ErrorKind, Target, is_dump};
 
+use crate::pipeline::understood;
 use crate::sampling::sample;
 use crate::{Interrupt, Plan, Progress, Result};
 
@@ -19,32 +20,32 @@ pub(crate) fn process(word: &str, care: Care) -> std::result::Result<Box<dyn Tar
 /// Watches processes and judges each.
 ///
 /// # Errors
-/// When a target cannot be found or is a dump, or `/proc` not be read any more.
+/// When a target cannot be found or is a dump, or the system not be asked any more.
 pub fn watch(
     targets: &[String],
     plan: &Plan,
     interrupt: &Interrupt,
     progress: impl FnMut(Progress<'_>),
 ) -> Result<(Vec<Watched>, Vec<Gap>)> {
-    let proc_dir = ProcDir::open()?;
-    let pids = targets.iter().map(|target| alive(&proc_dir, target)).collect::<Result<Vec<_>>>()?;
+    let host = Host::open()?;
+    let pids = targets.iter().map(|target| alive(&host, target)).collect::<Result<Vec<_>>>()?;
     let samplers = samplers(&pids)?;
     let (series, mut gaps) = sample(samplers, plan, interrupt, progress)?;
     // At the end: what is left until a limit is counted from the last sample.
-    let system = system(&proc_dir);
-    let bounds: Vec<Limits> = pids.iter().map(|&pid| limits(&proc_dir, pid, &system, &mut gaps)).collect();
+    let system = system(&host);
+    let bounds: Vec<Limits> = pids.iter().map(|&pid| limits(&host, pid, &system, &mut gaps)).collect();
     let judged = |(series, limits)| Watched { verdict: judge(&series, &limits), series };
     Ok((series.into_iter().zip(bounds).map(judged).collect(), gaps))
 }
 
 /// A process that can be looked at again and again.
-fn alive(proc_dir: &ProcDir, word: &str) -> Result<ProcessId> {
+fn alive(host: &Host, word: &str) -> Result<ProcessId> {
     if is_dump(word) {
         let error =
             TargetError::new(ErrorKind::Unsupported, format!("{word} is a dump: it shows one moment"));
         return Err(error.help(format!("watch a running process; for a dump: residue triage {word}")).into());
     }
-    Ok(find(proc_dir, word)?)
+    Ok(find(host, word)?)
 }
 
 /// A process, watched and mapped and judged.
@@ -59,7 +60,7 @@ pub(crate) fn diagnose(
     let (mut series, mut gaps) = sample(samplers(&[pid])?, plan, interrupt, progress)?;
     let series = series.remove(0);
     let snapshot = at_the_end(target, before, &mut gaps);
-    let map = Map::of(snapshot);
+    let map = understood(target, snapshot)?;
     let inside = match target.memory() {
         Ok(memory) if !series.ended => {
             Inside::of(&map, memory, Depth::Sampled, 1, &mut |_| ControlFlow::Continue(()))
@@ -89,5 +90,5 @@ fn reason(error: &TargetError) -> String {
 }
 
 fn samplers(pids: &[ProcessId]) -> Result<Vec<Sampler>> {
-    pids.iter().map(|&pid| Ok(Sampler::new(ProcDir::open()?, pid)?)).collect()
+    pids.iter().map(|&pid| Ok(Sampler::new(pid)?)).collect()
 }

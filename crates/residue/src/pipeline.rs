@@ -7,9 +7,9 @@ use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map, RegionFi
 use residue_model::{Gap, Memory, Snapshot};
 use residue_target::{Care, ErrorKind, Target, is_dump, open_dump};
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 use crate::elsewhere::{diagnose, process};
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 use crate::live::{diagnose, process};
 use crate::search::threads;
 use crate::{Interrupt, Plan, Progress, Result};
@@ -70,9 +70,10 @@ pub fn map_for(target: &dyn Target, filter: &RegionFilter) -> Result<Map> {
     understood(target, if filter.needs_counters() { target.snapshot()? } else { target.layout()? })
 }
 
-fn understood(target: &dyn Target, snapshot: Snapshot) -> Result<Map> {
-    // Only a dump is looked into: asking a live process for its memory can bring pages back from swap.
-    Ok(if target.is_dump() { Map::with(snapshot, target.memory()?) } else { Map::of(snapshot) })
+pub(crate) fn understood(target: &dyn Target, snapshot: Snapshot) -> Result<Map> {
+    // A live process is looked into only where nothing else tells its stacks and heaps: asking for its memory can bring
+    // pages back from swap.
+    Ok(if snapshot.needs_memory() { Map::with(snapshot, target.memory()?) } else { Map::of(snapshot) })
 }
 
 /// What changed from earlier regions to a map.

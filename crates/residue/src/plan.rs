@@ -19,7 +19,7 @@ impl Default for Plan {
 
 impl Plan {
     /// Some 120 samples tell a trend; more often than ten times a second tells nothing new.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     pub(crate) fn interval(&self) -> Duration {
         let shortest = Duration::from_millis(100);
         let chosen = self.span.map_or(Duration::from_secs(1), |span| span / 120);

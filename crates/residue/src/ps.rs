@@ -1,15 +1,22 @@
 use std::collections::HashMap;
 use std::fs::File as Disk;
+#[cfg(target_os = "linux")]
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::path::Path;
+use std::path::PathBuf;
 
 use residue_analysis::accounting::{Column, Machine, Mappings, Order, ProcessFilter, Table, View};
 use residue_model::{Process, ProcessId};
-use residue_target::capture::{Archive, replay};
-use residue_target::live::linux::{self, ProcDir, Saved, Selection, sweep};
+#[cfg(target_os = "linux")]
+use residue_target::capture::Archive;
+use residue_target::capture::replay;
+use residue_target::live::host::{Host, sweep};
+#[cfg(target_os = "linux")]
+use residue_target::live::linux::{self, Saved};
 use residue_target::procfs::printable;
 use residue_target::procfs::smaps::Record;
-use residue_target::{Care, Census, Error as TargetError, File, Files};
+use residue_target::{Care, Census, Error as TargetError, File, Files, Selection};
 
 use crate::Result;
 
@@ -96,6 +103,7 @@ pub fn areas(request: &Request, progress: &dyn Fn(usize, usize)) -> Result<Machi
     Ok(Machine::of(system, &processes, gaps))
 }
 
+#[cfg(target_os = "linux")]
 /// Copies what `/proc` says of all processes into a file.
 ///
 /// # Errors
@@ -105,7 +113,7 @@ pub fn save(path: &Path, progress: &dyn Fn(usize, usize)) -> Result<Saved> {
     let mut output = BufWriter::new(Disk::create(path).map_err(failed)?);
     let compressed = path.extension().is_some_and(|end| end == "gz" || end == "tgz");
     let mut archive = Archive::new(&mut output, compressed);
-    let saved = linux::save(&ProcDir::open()?, &mut archive, progress)?;
+    let saved = linux::save(&Host::open()?, &mut archive, progress)?;
     archive.finish()?;
     output.flush().map_err(failed)?;
     Ok(saved)
@@ -125,7 +133,7 @@ fn census(
             let by_name = request.filter.names_processes();
             let select = |process: &Process| select(process) && !(by_name && process.pid.0 == myself);
             let selection = Selection { files, select: &select, care: request.care, progress };
-            Ok(sweep(&ProcDir::open()?, &selection, visitor)?)
+            Ok(sweep(&Host::open()?, &selection, visitor)?)
         }
         Origin::Capture(path) => {
             // Before the archive is opened as one: a missing file is no damaged capture.

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use residue_analysis::classify_linux;
-use residue_model::{Address, AddressSpace, Bytes, Counter, Gap, Process, Region, Sample, Series, Usage};
-use residue_target::Error;
-use residue_target::live::linux::{ProcDir, Reading, Sampler, age_seconds};
+use residue_analysis::{classify, free_size};
+use residue_model::{Bytes, Counter, Gap, Memory, NoMemory, Process, Region, Sample, Series, Usage};
+use residue_target::live::host::Sampler;
+use residue_target::{Error, Reading};
 
 use crate::{Interrupt, Plan, Progress, Result};
 
@@ -20,7 +20,7 @@ pub(crate) fn sample(
     let mut gaps = Vec::new();
     let mut series = Vec::new();
     for sampler in &samplers {
-        series.push(begin(sampler)?);
+        series.push(begin(sampler));
     }
     let mut samplers: Vec<Option<Sampler>> = samplers.into_iter().map(Some).collect();
     let started = Instant::now();
@@ -30,7 +30,8 @@ pub(crate) fn sample(
         for (index, (sampler, series)) in samplers.iter_mut().zip(&mut series).enumerate() {
             let Some(reading) = take_turn(sampler, series, &mut gaps) else { continue };
             busy += reading.busy;
-            series.samples.push(finish(reading, started.elapsed(), &series.process, &mut gaps));
+            let memory = sampler.as_ref().map_or(&NoMemory as &dyn Memory, Sampler::memory);
+            series.samples.push(finish(reading, memory, started.elapsed(), &series.process, &mut gaps));
             if let Some(sample) = series.samples.last() {
                 progress(Progress::Sample(index, sample));
             }
@@ -58,26 +59,29 @@ fn take_turn(sampler: &mut Option<Sampler>, series: &mut Series, gaps: &mut Vec<
     None
 }
 
-fn begin(sampler: &Sampler) -> Result<Series> {
-    let process = sampler.process().clone();
-    let proc_dir = ProcDir::open()?;
-    let age_seconds = process.start_ticks.and_then(|ticks| age_seconds(&proc_dir, ticks));
-    Ok(Series { process, age_seconds, ..Series::default() })
+fn begin(sampler: &Sampler) -> Series {
+    Series { process: sampler.process().clone(), age_seconds: sampler.age_seconds(), ..Series::default() }
 }
 
-fn finish(reading: Reading, at: Duration, process: &Process, gaps: &mut Vec<Gap>) -> Sample {
-    let by_usage = match reading.regions {
-        Ok(mut regions) => {
-            let bits = AddressSpace::of(&regions, Address(0)).bits;
-            classify_linux(&mut regions, &reading.threads, bits);
-            Some(by_usage(&regions))
+fn finish(
+    reading: Reading,
+    memory: &dyn Memory,
+    at: Duration,
+    process: &Process,
+    gaps: &mut Vec<Gap>,
+) -> Sample {
+    let sample = Sample { seconds: at.as_secs_f64(), ..reading.sample };
+    match reading.layout {
+        Ok(mut layout) => {
+            classify(&mut layout, memory);
+            let free = Some(free_size(&layout.regions, layout.space));
+            Sample { by_usage: Some(by_usage(&layout.regions)), free, ..sample }
         }
         Err(error) => {
             note(gaps, process, &error);
-            None
+            sample
         }
-    };
-    Sample { seconds: at.as_secs_f64(), by_usage, ..reading.sample }
+    }
 }
 
 /// Says once why the regions of a process could not be read: without them nobody knows where it grows.
@@ -91,14 +95,24 @@ fn note(gaps: &mut Vec<Gap>, process: &Process, error: &Error) {
     }
 }
 
-/// Memory by usage, in RAM or swapped out: growth that reclaim hides is growth.
+/// Memory by usage.
 fn by_usage(regions: &[Region]) -> Vec<(Usage, Bytes)> {
     let mut sums = vec![Bytes::ZERO; Usage::ALL.len()];
     for region in regions {
-        let held = |counter| region.counters.get(counter).unwrap_or_default();
         if let Some(place) = Usage::ALL.iter().position(|&usage| usage == region.usage) {
-            sums[place] += held(Counter::Rss) + held(Counter::Swap);
+            sums[place] += held(region);
         }
     }
     Usage::ALL.iter().copied().zip(sums).filter(|(_, size)| *size > Bytes::ZERO).collect()
+}
+
+/// What a region holds, in RAM or swapped out: growth that reclaim hides is growth. Windows promises memory when it is
+/// committed, wherever it is.
+fn held(region: &Region) -> Bytes {
+    let counted = |counter| region.counters.get(counter).unwrap_or_default();
+    match region.pages {
+        Some(pages) if pages.is_committed() => region.size(),
+        Some(_) => Bytes::ZERO,
+        None => counted(Counter::Rss) + counted(Counter::Swap),
+    }
 }

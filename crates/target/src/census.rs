@@ -3,7 +3,7 @@
 use residue_model::{Bytes, Counters, Footprint, Gap, Process, ProcessId, ProcessState, SystemMemory};
 
 use crate::procfs::{printable, rollup, stat, statm, status};
-use crate::{Error, Result};
+use crate::{Care, Error, Result};
 
 /// A file of `/proc/PID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,18 @@ impl Files {
     pub fn all() -> Files {
         File::ALL.into_iter().fold(Files::default(), Files::with)
     }
+}
+
+/// Which processes are read, and how much of each.
+pub struct Selection<'a> {
+    /// The files that the answer needs.
+    pub files: Files,
+    /// Decides by name, command, user and cheap sizes whether a process is read further.
+    pub select: &'a dyn Fn(&Process) -> bool,
+    /// Whether large processes are read in small steps.
+    pub care: Care,
+    /// Told before each process how many have been read, and of how many.
+    pub progress: &'a dyn Fn(usize, usize),
 }
 
 /// Every process as it stood when it was read.
@@ -155,6 +167,7 @@ impl Draft {
         footprint.anon = status.anon.or(footprint.anon);
         footprint.file = status.file.or(footprint.file);
         footprint.shmem = status.shmem.or(footprint.shmem);
+        footprint.peak_rss = status.peak_rss.or(footprint.peak_rss);
         if !self.summed {
             footprint.rss = status.rss.or(footprint.rss);
             footprint.swap = status.swap.or(footprint.swap);

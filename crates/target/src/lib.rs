@@ -19,6 +19,8 @@
 pub mod capture;
 mod care;
 mod census;
+mod detail;
+mod dumping;
 mod elf_core;
 mod error;
 mod image;
@@ -26,12 +28,16 @@ pub mod live;
 mod minidump;
 mod open;
 pub mod procfs;
+mod reading;
 mod target;
 
 pub use care::Care;
-pub use census::{Census, Draft, File, Files};
+pub use census::{Census, Draft, File, Files, Selection};
+pub use detail::Detail;
+pub use dumping::{DumpProgress, Dumped, Estimate};
 pub use elf_core::ElfCore;
 pub use error::{Error, ErrorKind, Result};
 pub use minidump::Minidump;
 pub use open::{is_dump, open_dump};
+pub use reading::Reading;
 pub use target::Target;

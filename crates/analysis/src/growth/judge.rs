@@ -40,6 +40,8 @@ pub enum VerdictKind {
 pub enum Signal {
     /// Private anonymous memory, in RAM or swapped out.
     PrivateAndSwap,
+    /// Private memory of a Windows process, in RAM or page file.
+    Commit,
     /// Resident shared memory: judged when private memory is not what grows.
     Shared,
 }
@@ -119,7 +121,9 @@ pub enum Reason {
 
 /// Judges a process by its private memory; by its shared memory where that is what grows.
 pub fn judge(series: &Series, limits: &Limits) -> Verdict {
-    let private = Case::new(series, Signal::PrivateAndSwap).judge(limits);
+    let is_windows = series.samples.iter().any(|sample| sample.footprint.windows.is_some());
+    let own = if is_windows { Signal::Commit } else { Signal::PrivateAndSwap };
+    let private = Case::new(series, own).judge(limits);
     if private.kind == VerdictKind::LikelyLeak {
         return private;
     }
@@ -139,7 +143,7 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     fn new(series: &'a Series, signal: Signal) -> Case<'a> {
         let value = |sample: &Sample| match signal {
-            Signal::PrivateAndSwap => sample.footprint.private(),
+            Signal::PrivateAndSwap | Signal::Commit => sample.footprint.private(),
             Signal::Shared => sample.footprint.shmem,
         };
         let samples = series.samples.iter();

@@ -4,11 +4,13 @@
 //! cache, shared memory and reclaim move without any leak. Where evidence is thin the verdict is `inconclusive`, with how
 //! long to wait.
 
+mod history;
 mod judge;
 mod place;
 mod trend;
 mod warmup;
 
+pub use history::History;
 pub use judge::{Forecast, Reason, Signal, Verdict, VerdictKind, judge};
 pub use place::{Class, Place, points};
 pub use trend::{Interval, Trend};

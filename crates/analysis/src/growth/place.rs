@@ -65,7 +65,7 @@ impl Class {
     /// Private copies of file pages are private too, but cannot be told from the file's own pages here; they hardly grow.
     fn is_part_of(self, signal: Signal) -> bool {
         match signal {
-            Signal::PrivateAndSwap => {
+            Signal::PrivateAndSwap | Signal::Commit => {
                 matches!(self, Class::Heap | Class::Mmap | Class::Stacks | Class::Other)
             }
             Signal::Shared => self == Class::Shared,

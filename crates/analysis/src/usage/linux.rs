@@ -6,7 +6,7 @@ use residue_model::{Address, Bytes, Counter, Protection, Region, Thread, Usage};
 /// Says of each region of a Linux process what it is used for, and where its allocation begins.
 ///
 /// Regions must be in order of address. Without threads, their stacks pass for plain anonymous memory.
-pub fn classify_linux(regions: &mut [Region], threads: &[Thread], bits: u8) {
+pub(super) fn classify(regions: &mut [Region], threads: &[Thread], bits: u8) {
     let modules = modules(regions);
     let mut module_base = ModuleBase::default();
     for index in 0..regions.len() {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     fn usages(regions: &mut [Region], threads: &[Thread]) -> Vec<&'static str> {
-        classify_linux(regions, threads, 64);
+        classify(regions, threads, 64);
         regions.iter().map(|region| region.usage.key()).collect()
     }
 

@@ -1,7 +1,6 @@
 mod linux;
 mod windows;
 
-pub use linux::classify_linux;
 use residue_model::{Memory, Os, Region, Snapshot, Usage};
 
 /// Says of each region what it is used for, and where its allocation begins.
@@ -11,7 +10,7 @@ use residue_model::{Memory, Os, Region, Snapshot, Usage};
 pub fn classify(snapshot: &mut Snapshot, memory: &dyn Memory) {
     match snapshot.machine.os {
         Os::Windows => windows::classify(snapshot, memory),
-        Os::Linux => classify_linux(&mut snapshot.regions, &snapshot.threads, snapshot.space.bits),
+        Os::Linux => linux::classify(&mut snapshot.regions, &snapshot.threads, snapshot.space.bits),
         Os::MacOs | Os::Other => by_modules(snapshot),
     }
     mark_saved_stacks(snapshot);

@@ -68,6 +68,7 @@ fn source(source: Source) -> &'static str {
         Source::Pagemap => "maps and the page table, in small steps",
         Source::Core => "the program headers and notes of the core",
         Source::Minidump => "the streams of the minidump",
+        Source::VirtualQuery => "VirtualQueryEx",
     }
 }
 

@@ -264,7 +264,7 @@ fn deleted(names: &[String], rss: Bytes, mapped: Bytes) -> Vec<String> {
 
 fn signal_name(signal: Signal) -> &'static str {
     match signal {
-        Signal::PrivateAndSwap => "private",
+        Signal::PrivateAndSwap | Signal::Commit => "private",
         Signal::Shared => "shared",
     }
 }
@@ -275,5 +275,6 @@ fn limit_name(kind: LimitKind) -> &'static str {
         LimitKind::AddressSpace => "RLIMIT_AS is near, mmap and malloc will fail",
         LimitKind::Data => "RLIMIT_DATA is near, brk and mmap will fail",
         LimitKind::Machine => "the machine is nearly out of memory",
+        LimitKind::Commit => "the commit limit is near: no process can get memory when it is reached",
     }
 }

@@ -79,6 +79,7 @@ fn forecast(forecast: &Forecast) -> String {
         LimitKind::AddressSpace => "RLIMIT_AS",
         LimitKind::Data => "RLIMIT_DATA",
         LimitKind::Machine => "the end of the machine's memory",
+        LimitKind::Commit => "the commit limit",
     };
     let low = duration(forecast.low_seconds);
     let when = match forecast.high_seconds.map(duration) {

@@ -6,7 +6,7 @@ use residue_analysis::accounting::{Column, Order, Table};
 use residue_analysis::growth::judge;
 use residue_analysis::{Diagnosis, Inside, Map, Watched};
 use residue_model::{
-    Address, AddressSpace, Bytes, Counter, Footprint, Gap, Limit, LimitKind, Limits, Process, ProcessId,
+    Address, AddressSpace, Bytes, Counter, Footprint, FreeSize, Gap, Limit, LimitKind, Limits, Process, ProcessId,
     Protection, Range, Region, Sample, Series, SharedSegment, Snapshot, Source, SystemMemory, Thread, Usage,
 };
 
@@ -29,6 +29,8 @@ pub(crate) fn process() -> Process {
             anon: mib(80),
             file: mib(30),
             shmem: mib(10),
+            peak_rss: mib(125),
+            windows: None,
         },
         majflt: Some(3),
         minflt: Some(12_345),
@@ -131,6 +133,8 @@ pub(crate) fn series() -> Series {
             minflt: Some(1000),
             threads: Some(2),
             maps: Some(9),
+            handles: None,
+            free: Some(FreeSize { total: Bytes::gib(1), largest: Bytes::mib(800) }),
             by_usage: Some(vec![
                 (Usage::Heap, Bytes::mib(40) + grown),
                 (Usage::AnonymousMedium, Bytes::mib(20)),

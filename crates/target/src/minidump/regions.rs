@@ -54,7 +54,7 @@ pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap
 fn described(query: &Queried, modules: &[(Range, &Module)]) -> Region {
     Region {
         range: query.range,
-        protection: protection(query.pages),
+        protection: query.pages.protection(),
         allocation_base: query.allocation_base,
         name: (query.pages.kind == Some(Pages::IMAGE))
             .then(|| module_at(modules, query.range.start))
@@ -62,18 +62,6 @@ fn described(query: &Queried, modules: &[(Range, &Module)]) -> Region {
             .map(|module| module.name.clone()),
         pages: Some(query.pages),
         ..Region::default()
-    }
-}
-
-/// What a `PAGE_` constant allows, in neutral terms.
-fn protection(pages: Pages) -> Protection {
-    let has = |bits| pages.is_committed() && pages.protect.unwrap_or_default() & bits != 0;
-    Protection {
-        read: has(0xee),
-        write: has(0xcc),
-        execute: has(0xf0),
-        // Copies of pages of a section that are made on writing are private.
-        shared: pages.kind == Some(Pages::MAPPED) && !has(0x88),
     }
 }
 
@@ -206,23 +194,5 @@ mod tests {
         );
         assert_eq!(by_module(range(12, 40), &modules), [range(12, 40)]);
         assert!(module_at(&modules, Address(40)).is_some() && module_at(&modules, Address(55)).is_none());
-    }
-
-    #[test]
-    fn windows_protections_have_neutral_letters() {
-        let pages = |protect, kind| Pages { state: Pages::COMMIT, kind: Some(kind), protect: Some(protect) };
-        for (protect, kind, letters) in [
-            (0x04, Pages::PRIVATE, "rw-p"),
-            (0x104, Pages::PRIVATE, "rw-p"),
-            (0x20, Pages::IMAGE, "r-xp"),
-            (0x01, Pages::PRIVATE, "---p"),
-            (0x04, Pages::MAPPED, "rw-s"),
-            (0x08, Pages::MAPPED, "rw-p"),
-            (0x40, Pages::PRIVATE, "rwxp"),
-        ] {
-            assert_eq!(protection(pages(protect, kind)).to_string(), letters, "{protect:#x}");
-        }
-        let reserved = Pages { state: Pages::RESERVE, kind: Some(Pages::PRIVATE), protect: Some(0) };
-        assert!(protection(reserved).is_none());
     }
 }

@@ -39,13 +39,16 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// # Errors
 /// [`crate::ErrorKind::Syntax`] when fields are missing.
 pub fn parse(text: &[u8]) -> Result<Stat> {
-    fields(text).ok_or_else(|| Error::syntax("stat", 1, "not `pid (name) state …`"))
+    let named = || {
+        let (open, close) = (memchr::memchr(b'(', text)?, memchr::memrchr(b')', text)?);
+        Some(Stat { name: printable(text.get(open + 1..close)?), ..numbers(text)? })
+    };
+    named().ok_or_else(|| Error::syntax("stat", 1, "not `pid (name) state …`"))
 }
 
-fn fields(text: &[u8]) -> Option<Stat> {
-    let open = memchr::memchr(b'(', text)?;
+/// The same without the name, which is what would be allocated.
+pub fn numbers(text: &[u8]) -> Option<Stat> {
     let close = memchr::memrchr(b')', text)?;
-    let name = printable(text.get(open + 1..close)?);
     let mut words = text[close + 1..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let state = *words.next()?.first()?;
     // proc(5) counts from 1 with the state as field 3; here `nth` counts what is left.
@@ -63,6 +66,7 @@ fn fields(text: &[u8]) -> Option<Stat> {
         _ => ProcessState::Alive,
     };
     let parent = u32::try_from(parent).ok()?;
+    let name = String::new();
     Some(Stat { name, state, parent, minflt, majflt, threads, start_ticks, vss: Bytes(vss), rss_pages })
 }
 

@@ -15,6 +15,8 @@ pub struct Status {
     pub vss: Option<Bytes>,
     /// Resident.
     pub rss: Option<Bytes>,
+    /// The most that was ever resident.
+    pub peak_rss: Option<Bytes>,
     /// Resident anonymous memory.
     pub anon: Option<Bytes>,
     /// Resident files.
@@ -38,6 +40,7 @@ pub fn parse(text: &[u8]) -> Status {
             b"Uid" => status.uid = decimal(value).and_then(|uid| u32::try_from(uid).ok()),
             b"VmSize" => status.vss = size(),
             b"VmRSS" => status.rss = size(),
+            b"VmHWM" => status.peak_rss = size(),
             b"RssAnon" => status.anon = size(),
             b"RssFile" => status.file = size(),
             b"RssShmem" => status.shmem = size(),
@@ -57,12 +60,12 @@ mod tests {
     #[test]
     fn sizes_are_bytes_and_the_real_user_is_the_first_of_four() {
         let status =
-            parse(b"Name:\tx\nUid:\t33\t0\t0\t0\nVmRSS:\t    1744 kB\nRssAnon:\t     112 kB\nThreads:\t4\n");
+            parse(b"Name:\tx\nUid:\t33\t0\t0\t0\nVmHWM:\t    1800 kB\nVmRSS:\t    1744 kB\nRssAnon:\t     112 kB\nThreads:\t4\n");
         assert_eq!(
             (status.uid, status.rss, status.anon),
             (Some(33), Some(Bytes::kib(1744)), Some(Bytes::kib(112)))
         );
-        assert_eq!((status.threads, status.swap), (Some(4), None));
+        assert_eq!((status.threads, status.swap, status.peak_rss), (Some(4), None, Some(Bytes::kib(1800))));
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn status_of_a_real_program_is_read_to_the_page() {
         uid: Some(0),
         vss: Some(Bytes::kib(245_788)),
         rss: Some(Bytes::kib(16_440)),
+        peak_rss: Some(Bytes::kib(16_440)),
         anon: Some(Bytes::kib(6596)),
         file: Some(Bytes::kib(9844)),
         shmem: Some(Bytes::ZERO),

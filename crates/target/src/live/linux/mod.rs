@@ -9,6 +9,7 @@ mod find;
 mod limits;
 mod memory;
 mod pagemap;
+mod probe;
 mod proc_dir;
 mod process;
 mod read_ahead;
@@ -17,14 +18,20 @@ mod save;
 mod snapshot;
 mod sweep;
 mod threads;
+mod vma_query;
 
-pub use dump::{DumpOptions, DumpProgress, Dumped, Estimate, dump, estimate};
+pub use dump::{DumpOptions, dump, estimate};
 pub use find::find;
 pub use limits::limits;
 pub use memory::ProcessMemory;
-pub use proc_dir::{ProcDir, age_seconds};
+pub use proc_dir::ProcDir;
+use proc_dir::age_seconds;
+pub use probe::Probe;
 pub use process::Process;
-pub use sampler::{Reading, Sampler};
+pub use sampler::Sampler;
 pub use save::{Saved, save};
 pub use snapshot::{layout, snapshot, system};
-pub use sweep::{Selection, sweep};
+pub use sweep::sweep;
+
+/// Where processes are found.
+pub type Host = ProcDir;

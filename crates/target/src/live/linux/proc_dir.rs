@@ -168,7 +168,7 @@ impl Write for PathBuffer {
 }
 
 /// How long ago a process started, in seconds.
-pub fn age_seconds(proc_dir: &ProcDir, start_ticks: u64) -> Option<f64> {
+pub(super) fn age_seconds(proc_dir: &ProcDir, start_ticks: u64) -> Option<f64> {
     let uptime = proc_dir.read_path("uptime").ok()?;
     let uptime: f64 = std::str::from_utf8(&uptime).ok()?.split(' ').next()?.parse().ok()?;
     let started = start_ticks as f64 / rustix::param::clock_ticks_per_second() as f64;

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
-use residue_model::{Process, ProcessId, ProcessState, Region, Sample, Thread};
+use residue_model::{
+    Address, AddressSpace, Memory, NoMemory, Process, ProcessId, ProcessState, Region, Sample, Snapshot, Thread,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::pagemap::Pagemap;
-use super::snapshot::{explain, identify, read_maps, still_runs};
-use super::{ProcDir, threads};
-use crate::{Draft, Error, ErrorKind, File, Result};
+use super::snapshot::{explain, identify, lowest_address, read_maps, still_runs};
+use super::{ProcDir, age_seconds, threads};
+use crate::{Draft, Error, ErrorKind, File, Reading, Result};
 
 /// Reads one process again and again without making it wait: `status`, `stat`, `maps` and the page table in small steps.
 pub struct Sampler {
@@ -14,20 +16,8 @@ pub struct Sampler {
     process: Process,
     text: Vec<u8>,
     threads: Vec<Thread>,
+    lowest: Address,
     pagemap: Result<Pagemap>,
-}
-
-/// What one reading gave.
-#[derive(Debug)]
-pub struct Reading {
-    /// Totals; `by_usage` is still to be judged from the regions.
-    pub sample: Sample,
-    /// The regions with `Rss` and `Swap`, or why they could not be read.
-    pub regions: Result<Vec<Region>>,
-    /// The processor time that this reading took; pauses between steps cost nobody anything.
-    pub busy: Duration,
-    /// The threads, as of the last time their number changed.
-    pub threads: Vec<Thread>,
 }
 
 impl Sampler {
@@ -35,11 +25,23 @@ impl Sampler {
     ///
     /// # Errors
     /// When it does not exist or has no memory.
-    pub fn new(proc_dir: ProcDir, pid: ProcessId) -> Result<Sampler> {
+    pub fn new(pid: ProcessId) -> Result<Sampler> {
+        let proc_dir = ProcDir::open()?;
         let process = identify(&proc_dir, pid)?.process;
         let pagemap = Pagemap::open(&proc_dir, pid)
             .map_err(|error| explain(Error::reading(format!("/proc/{pid}/pagemap"), error), &process));
-        Ok(Sampler { proc_dir, process, text: Vec::new(), threads: Vec::new(), pagemap })
+        let lowest = lowest_address(&proc_dir);
+        Ok(Sampler { proc_dir, process, text: Vec::new(), threads: Vec::new(), lowest, pagemap })
+    }
+
+    /// How old it is now, in seconds.
+    pub fn age_seconds(&self) -> Option<f64> {
+        age_seconds(&self.proc_dir, self.process.start_ticks?)
+    }
+
+    /// What tells usages that regions do not tell: nothing is needed of it here.
+    pub fn memory(&self) -> &dyn Memory {
+        &NoMemory
     }
 
     /// Who is watched.
@@ -62,8 +64,13 @@ impl Sampler {
                 let maps = regions.as_ref().ok().map(|regions| regions.len() as u64);
                 let sample = Sample { maps, ..sample };
                 self.follow_threads(&sample);
-                let busy = processor_time().saturating_sub(begun);
-                Ok(Some(Reading { sample, regions, busy, threads: self.threads.clone() }))
+                let layout = regions.map(|regions| Snapshot {
+                    space: AddressSpace::of(&regions, self.lowest),
+                    regions,
+                    threads: self.threads.clone(),
+                    ..Snapshot::default()
+                });
+                Ok(Some(Reading { sample, layout, busy: processor_time().saturating_sub(begun) }))
             }
             Ok(None) => Ok(None),
             Err(error)
@@ -91,13 +98,11 @@ impl Sampler {
         }
         let process = draft.process;
         Ok(Some(Sample {
-            seconds: 0.0,
             footprint: process.footprint,
             majflt: process.majflt,
             minflt: process.minflt,
             threads: process.threads,
-            maps: None,
-            by_usage: None,
+            ..Sample::default()
         }))
     }
 

@@ -248,7 +248,7 @@ fn foreign_namespaces(proc_dir: &ProcDir, pid: ProcessId) -> Option<Gap> {
 }
 
 /// `vm.mmap_min_addr`: nothing is mapped below.
-fn lowest_address(proc_dir: &ProcDir) -> Address {
+pub(super) fn lowest_address(proc_dir: &ProcDir) -> Address {
     let text = proc_dir.read_path("sys/vm/mmap_min_addr").unwrap_or_default();
     let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
     Address(number.unwrap_or(0x1_0000))

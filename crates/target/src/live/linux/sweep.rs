@@ -6,19 +6,7 @@ use super::snapshot::{Users, ended, living_thread, read_maps, still_runs, system
 use crate::capture::{Sum, Visitor};
 use crate::procfs::maps;
 use crate::procfs::smaps::{self, Record};
-use crate::{Care, Census, Draft, Error, ErrorKind, File, Files, Result};
-
-/// Which processes are read, and how much of each.
-pub struct Selection<'a> {
-    /// The files that the answer needs.
-    pub files: Files,
-    /// Decides by name, command, user and cheap sizes whether a process is read further.
-    pub select: &'a dyn Fn(&Process) -> bool,
-    /// Whether large processes are read in small steps.
-    pub care: Care,
-    /// Told before each process how many have been read, and of how many.
-    pub progress: &'a dyn Fn(usize, usize),
-}
+use crate::{Census, Draft, Error, ErrorKind, File, Result, Selection};
 
 /// Reads all processes.
 ///

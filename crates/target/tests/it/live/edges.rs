@@ -38,13 +38,13 @@ fn a_process_that_gives_up_its_memory_is_not_sampled_as_empty() {
     for _ in 0..10 {
         let regions = Program::build("regions").spawn(&["count=20000"]);
         let who = pid(&regions);
-        let mut sampler = Sampler::new(proc_dir(), who).expect("it lives");
+        let mut sampler = Sampler::new(who).expect("it lives");
         thread::scope(|scope| {
             scope.spawn(|| kill(who));
             while let Some(reading) = sampler.read().expect("it ends, no more") {
                 assert_ne!(reading.sample.footprint.rss, Some(Bytes::ZERO));
                 assert!(
-                    reading.regions.is_err() || reading.sample.maps >= Some(20_000),
+                    reading.layout.is_err() || reading.sample.maps >= Some(20_000),
                     "{:?}",
                     reading.sample
                 );

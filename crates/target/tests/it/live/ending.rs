@@ -5,8 +5,8 @@ use std::thread;
 
 use residue_model::ProcessId;
 use residue_target::Care;
-use residue_target::live::linux::{Sampler, Selection, snapshot, sweep};
-use residue_target::{ErrorKind, File, Files};
+use residue_target::live::linux::{Sampler, snapshot, sweep};
+use residue_target::{ErrorKind, File, Files, Selection};
 use residue_testkit::{Program, Running};
 
 use super::proc_dir;
@@ -86,7 +86,7 @@ fn a_snapshot_of_who_dies_meanwhile_is_whole_or_says_that_it_ended() {
 fn a_sampler_stops_when_its_process_does() {
     let (_crowd, pids) = crowd(&["count=20", "regions=40", "private_kib=128", "shared_kib=64"]);
     let mut samplers: Vec<Sampler> =
-        pids.iter().map(|&pid| Sampler::new(proc_dir(), pid).expect("it lives")).collect();
+        pids.iter().map(|&pid| Sampler::new(pid).expect("it lives")).collect();
     thread::scope(|scope| {
         scope.spawn(|| kill_all(&pids));
         for sampler in &mut samplers {
@@ -101,9 +101,9 @@ fn a_sampler_stops_when_its_process_does() {
 #[test]
 fn what_has_ended_before_it_is_sampled_is_not_sampled() {
     let (crowd, pids) = crowd(&["count=1", "regions=30", "private_kib=64", "shared_kib=64"]);
-    let mut sampler = Sampler::new(proc_dir(), pids[0]).expect("it lives");
+    let mut sampler = Sampler::new(pids[0]).expect("it lives");
     crowd.stop();
     assert!(matches!(sampler.read(), Ok(None)));
-    let error = Sampler::new(proc_dir(), pids[0]).err().expect("it is gone");
+    let error = Sampler::new(pids[0]).err().expect("it is gone");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }

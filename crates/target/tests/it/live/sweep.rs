@@ -4,8 +4,8 @@ use procfs::process::Process as Oracle;
 use residue_model::{Bytes, Footprint, Process, ProcessId, ProcessState};
 use residue_target::Care;
 use residue_target::capture::{Archive, replay};
-use residue_target::live::linux::{Selection, save, sweep};
-use residue_target::{Census, File, Files};
+use residue_target::live::linux::{save, sweep};
+use residue_target::{Census, File, Files, Selection};
 use residue_testkit::{Program, Running};
 
 use super::{agreed, pid, proc_dir};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use residue_model::{Bytes, Footprint, ProcessId};
 
 use super::{DumpOptions, staging};
-use crate::Result;
 use crate::live::linux::ProcDir;
 use crate::live::linux::snapshot::identify;
+use crate::{Estimate, Result};
 
 /// How fast a stopped process is read, and a core written once there is no more room to put it: less than half of what an
 /// idle machine did, and what one did whose processors were all taken.
@@ -19,17 +19,6 @@ const BASE: Duration = Duration::from_millis(5);
 
 /// One thread more to be stopped.
 const THREAD: Duration = Duration::from_micros(50);
-
-/// What a core will cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Estimate {
-    /// About how much memory will be copied, and at most as much of the disk taken.
-    pub size: Bytes,
-    /// How long the process will stand.
-    pub stopped: Duration,
-    /// How much memory of our own the copy takes meanwhile.
-    pub staging: Bytes,
-}
 
 /// What a core of this process would cost.
 ///

@@ -28,13 +28,12 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
-use residue_model::{Bytes, Gap, ProcessId};
+use residue_model::{Bytes, ProcessId};
 
 use super::ProcDir;
 use super::snapshot::identify;
-use crate::{Error, ErrorKind, Result};
+use crate::{DumpProgress, Dumped, Error, ErrorKind, Result};
 
 use capture::{Captured, Job};
 use copy::Ends;
@@ -42,7 +41,7 @@ use output::Place;
 use treatment::Wanted;
 use writer::Writer;
 
-pub use estimate::{Estimate, estimate};
+pub use estimate::estimate;
 
 /// More readers are faster, but not much: they wait for the same memory.
 const READERS: usize = 2;
@@ -77,42 +76,6 @@ impl Default for DumpOptions<'_> {
             interrupted: &|| false,
         }
     }
-}
-
-/// How far a core is. Writing may go on after the process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DumpProgress {
-    /// What it will cost, told before anything is stopped.
-    Estimated(Estimate),
-    /// All threads stand.
-    Stopped,
-    /// So much of the memory has been written, of so much.
-    Copied(Bytes, Bytes),
-    /// All threads run again. So long they stood.
-    Resumed(Duration),
-    /// So much of the core has been compressed, of so much.
-    Compressed(Bytes, Bytes),
-}
-
-/// A written core, and what it cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dumped {
-    /// How much memory was copied.
-    pub saved: Bytes,
-    /// How large the file looks.
-    pub file_size: Bytes,
-    /// How much of the disk it takes.
-    pub disk: Bytes,
-    /// Regions of the process.
-    pub regions: usize,
-    /// Threads whose registers it holds.
-    pub threads: usize,
-    /// How long the process stood.
-    pub stopped: Duration,
-    /// How long it was expected to.
-    pub estimate: Duration,
-    /// What is missing, and why.
-    pub gaps: Vec<Gap>,
 }
 
 /// Writes the core of a process to a new file.

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use residue_model::ProcessId;
-use residue_target::ErrorKind;
-use residue_target::live::linux::{DumpOptions, DumpProgress, dump};
+use residue_target::live::linux::{DumpOptions, dump};
+use residue_target::{DumpProgress, ErrorKind};
 use residue_testkit::{Program, Running};
 
 use super::{CoreFile, Folder, await_state, dumped, pid, proc_dir, signal, status, threads};

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use residue_model::ProcessId;
-use residue_target::live::linux::{DumpOptions, Dumped, dump};
+use residue_target::Dumped;
+use residue_target::live::linux::{DumpOptions, dump};
 use residue_testkit::Running;
 
 use super::{pid, proc_dir};
