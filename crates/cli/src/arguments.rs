@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(not(windows))]
 use residue::analysis::parse_size;
+#[cfg(not(windows))]
 use residue::model::Bytes;
 use residue::{Care, Options};
 
@@ -32,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// The whole diagnosis of a process or dump on one page: verdict, what is in it, findings
     Triage(TriageArgs),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     /// Every process with what it really takes: pss, uss, swap
     Ps(PsArgs),
     /// The address space of a process or dump: regions, sums, sizes, free ranges
@@ -41,13 +43,13 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// The bytes of memory: shown, or written to files
     Read(ReadArgs),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     #[command(name = "demo-leak", hide = true)]
     DemoLeak,
 }
@@ -64,14 +66,17 @@ pub(crate) struct TargetArg {
 #[derive(Args)]
 pub(crate) struct CareArgs {
     /// Read in small steps, so that the target hardly waits; pss only as root
+    #[cfg(not(windows))]
     #[arg(long, conflicts_with = "exact")]
     gentle: bool,
 
     /// Read smaps however large the target is; it waits meanwhile (about 20 ms a GiB)
+    #[cfg(not(windows))]
     #[arg(long)]
     exact: bool,
 
     /// Read processes above this resident size in small steps
+    #[cfg(not(windows))]
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     gentle_above: Bytes,
 }
@@ -81,6 +86,13 @@ impl CareArgs {
         Options { care: self.care() }
     }
 
+    #[cfg(windows)]
+    #[allow(clippy::unused_self, reason = "nothing that Windows is asked makes a process wait")]
+    pub(crate) fn care(&self) -> Care {
+        Care::DEFAULT
+    }
+
+    #[cfg(not(windows))]
     pub(crate) fn care(&self) -> Care {
         match self {
             CareArgs { gentle: true, .. } => Care::Always,
@@ -282,7 +294,7 @@ pub(crate) struct DumpArgs {
     /// A pid, or the name of just one process
     pub(crate) target: String,
 
-    /// Where to write the core; it is readable by you alone, since memory holds secrets
+    /// Where to write the core, on Windows the minidump; it is readable by you alone, since memory holds secrets
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(crate) output: PathBuf,
 
@@ -290,10 +302,12 @@ pub(crate) struct DumpArgs {
     #[arg(long)]
     pub(crate) compress: bool,
 
+    #[cfg(not(windows))]
     /// Also save text and other content of files, for a machine that does not have these files
     #[arg(long)]
     pub(crate) all_files: bool,
 
+    #[cfg(not(windows))]
     /// Also save what the program asks to leave out of dumps (MADV_DONTDUMP)
     #[arg(long)]
     pub(crate) excluded: bool,
@@ -302,6 +316,7 @@ pub(crate) struct DumpArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
+    #[cfg(not(windows))]
     /// How much memory the copy may take: the more, the less the process waits for the disk [default: a quarter of what
     /// is left]
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -404,6 +419,7 @@ pub(crate) struct PsArgs {
     #[allow(clippy::option_option, reason = "absent, given alone, given with a file")]
     pub(crate) pie: Option<Option<PathBuf>>,
 
+    #[cfg(not(windows))]
     /// Save what /proc says of all processes, for --from on any machine (.gz compresses)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "gentle", "filter", "bar", "pie", "columns", "sort", "top", "totals"])]
     pub(crate) save: Option<PathBuf>,
@@ -435,6 +451,7 @@ fn filter(text: &str) -> Result<String, String> {
     Ok(text.strip_prefix(':').unwrap_or(text).to_owned())
 }
 
+#[cfg(not(windows))]
 fn size(text: &str) -> Result<Bytes, String> {
     parse_size(text).ok_or_else(|| "write 4096, 128K, 1M or 2G".into())
 }

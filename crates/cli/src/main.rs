@@ -28,17 +28,17 @@ fn main() -> ExitCode {
     };
     let mut output = Output::stdout(arguments.json);
     let result = match &arguments.command {
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Ps(ps) => cmd::ps::run(ps, &mut output),
         Command::Map(map) => cmd::map::run(map, &mut output),
         Command::Search(search) => cmd::search::run(search, &mut output),
         Command::Read(read) => cmd::read::run(read, &mut output),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         Command::Triage(triage) => cmd::triage::run(triage, &mut output),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::DemoLeak => cmd::demo::leak(),
     };
     match result.and_then(|exit| output.finish().map(|()| exit)) {

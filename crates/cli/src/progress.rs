@@ -46,7 +46,7 @@ impl Bar {
     }
 
     /// What is going on now.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     pub(crate) fn say(&self, what: &'static str) {
         self.drawn.set_message(what);
     }

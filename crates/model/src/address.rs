@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Address {
 }
 
 /// Addresses from `start` up to, not including, `end`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Range {
     /// The first address inside.
     pub start: Address,

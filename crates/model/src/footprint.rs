@@ -143,7 +143,14 @@ mod tests {
             ..WindowsFootprint::default()
         };
         let footprint = Footprint::of_windows(windows, Some(Bytes(9)));
-        assert_eq!((footprint.private(), footprint.rss, footprint.vss), (Some(Bytes(2)), Some(Bytes(3)), Some(Bytes(9))));
-        assert_eq!(Footprint::of_windows(WindowsFootprint::default(), None).private(), None, "unknown is not zero");
+        assert_eq!(
+            (footprint.private(), footprint.rss, footprint.vss),
+            (Some(Bytes(2)), Some(Bytes(3)), Some(Bytes(9)))
+        );
+        assert_eq!(
+            Footprint::of_windows(WindowsFootprint::default(), None).private(),
+            None,
+            "unknown is not zero"
+        );
     }
 }

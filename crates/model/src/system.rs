@@ -1,9 +1,10 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Bytes;
 
 /// The memory of the whole machine. Source: `proc_meminfo(5)`, `/proc/iomem`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SystemMemory {
     /// Memory that the kernel manages.
     pub total: Option<Bytes>,
@@ -31,4 +32,8 @@ pub struct SystemMemory {
     pub installed: Option<Bytes>,
     /// Code and data of the kernel's image. Root only.
     pub kernel_image: Option<Bytes>,
+    /// What Windows can promise to all processes: RAM and page files.
+    pub commit_limit: Option<Bytes>,
+    /// What it has promised.
+    pub committed: Option<Bytes>,
 }

@@ -20,6 +20,7 @@ pub(crate) fn diagnose(
     _: &Interrupt,
     _: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
-    let what = format!("process {} cannot be watched: that works on Linux and Windows only", before.process.pid);
+    let what =
+        format!("process {} cannot be watched: that works on Linux and Windows only", before.process.pid);
     Err(TargetError::new(ErrorKind::Unsupported, what).into())
 }

@@ -40,10 +40,10 @@ pub use interrupt::{Interrupt, Interrupter};
 pub use live::watch;
 pub use pipeline::{Options, diff, map, map_for, open, triage};
 pub use plan::{Plan, Progress};
-#[cfg(any(target_os = "linux", windows))]
-pub use ps::{Origin, Query, Request, areas, table};
 #[cfg(target_os = "linux")]
 pub use ps::save;
+#[cfg(any(target_os = "linux", windows))]
+pub use ps::{Origin, Query, Request, areas, table};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;

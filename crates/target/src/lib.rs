@@ -26,10 +26,13 @@ mod error;
 mod image;
 pub mod live;
 mod minidump;
+#[cfg(any(target_os = "linux", windows))]
+mod naming;
 mod open;
 pub mod procfs;
 mod reading;
 mod target;
+pub mod windows;
 
 pub use care::Care;
 pub use census::{Census, Draft, File, Files, Selection};

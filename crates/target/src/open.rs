@@ -7,6 +7,7 @@ use residue_model::{Gap, Memory, Snapshot};
 use crate::elf_core::ElfCore;
 use crate::image::{Mapped, Packing, unpack};
 use crate::minidump::Minidump;
+use crate::windows::{Recorded, is_recording};
 use crate::{Error, ErrorKind, Result, Target};
 
 /// Whether a word names a file that is a dump by its first bytes, packed or not.
@@ -53,6 +54,7 @@ pub fn open_dump(path: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Box<d
     let target: Box<dyn Target> = match kind(&magic) {
         Some(Kind::Core | Kind::OtherElf) => Box::new(ElfCore::open(path, mapped)?),
         Some(Kind::Minidump) => Box::new(Minidump::open(path, mapped)?),
+        Some(Kind::Recording) => Box::new(Recorded::open(path, &mapped)?),
         _ => return Err(unsupported(path, "neither an ELF core nor a minidump")),
     };
     Ok(if gaps.is_empty() { target } else { Box::new(Broken { target, gaps }) })
@@ -64,6 +66,7 @@ enum Kind {
     /// A program or a library.
     OtherElf,
     Minidump,
+    Recording,
     Packed,
 }
 
@@ -72,6 +75,7 @@ fn kind(magic: &[u8]) -> Option<Kind> {
         [0x7f, b'E', b'L', b'F', ..] => Some(if is_core(magic) { Kind::Core } else { Kind::OtherElf }),
         // Whoever wrote it on a machine of the other byte order wrote the signature so too.
         [b'M', b'D', b'M', b'P', ..] | [b'P', b'M', b'D', b'M', ..] => Some(Kind::Minidump),
+        _ if is_recording(magic) => Some(Kind::Recording),
         _ => Packing::of(magic).map(|_| Kind::Packed),
     }
 }
@@ -89,7 +93,7 @@ fn first_bytes(path: &str) -> io::Result<Vec<u8>> {
 fn start_of(file: &mut File) -> io::Result<Vec<u8>> {
     let mut magic = Vec::new();
     file.rewind()?;
-    file.take(18).read_to_end(&mut magic)?;
+    file.take(32).read_to_end(&mut magic)?;
     Ok(magic)
 }
 

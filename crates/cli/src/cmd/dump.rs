@@ -12,11 +12,14 @@ pub(crate) fn run(args: &DumpArgs, output: &mut Output) -> Result<Exit, Trouble>
     let (_, interrupt) = super::interrupt()?;
     let is_interrupted = || interrupt.is_set();
     let options = DumpOptions {
+        #[cfg(target_os = "linux")]
         all_files: args.all_files,
+        #[cfg(target_os = "linux")]
         excluded: args.excluded,
+        #[cfg(target_os = "linux")]
+        staging: args.staging,
         compress: args.compress,
         force: args.force,
-        staging: args.staging,
         interrupted: &is_interrupted,
     };
     let bar = Bar::new(0, "{msg} {bar:30} {bytes} of {total_bytes}, {eta} left");

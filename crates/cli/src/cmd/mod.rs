@@ -1,16 +1,16 @@
 //! One file a command: parse, call, print.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub(crate) mod demo;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub(crate) mod dump;
 pub(crate) mod map;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub(crate) mod ps;
 pub(crate) mod read;
 pub(crate) mod search;
 pub(crate) mod triage;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub(crate) mod watch;
 
 use std::io;

@@ -6,7 +6,9 @@ use residue::model::Gap;
 use residue::report::chart::{self, Format, Shape};
 use residue::report::terminal::Screen;
 use residue::report::{json, terminal};
-use residue::{Origin, Query, Request, areas, save, table};
+#[cfg(target_os = "linux")]
+use residue::save;
+use residue::{Origin, Query, Request, areas, table};
 
 use crate::arguments::{By, PsArgs};
 use crate::exit::Exit;
@@ -21,6 +23,7 @@ const SLICES: usize = 7;
 
 /// `residue ps`: who has the memory.
 pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
+    #[cfg(target_os = "linux")]
     if let Some(path) = &args.save {
         return save_to(path, output);
     }
@@ -89,6 +92,7 @@ fn only_areas(args: &PsArgs) -> Result<(), Trouble> {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn save_to(path: &Path, output: &Output) -> Result<Exit, Trouble> {
     if output.json {
         return Err(Trouble::usage(

@@ -12,7 +12,7 @@ use crate::progress::{Bar, Spinner};
 use crate::trouble::Trouble;
 
 const SPAN: Duration = Duration::from_secs(30);
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 const DEMO_SPAN: Duration = Duration::from_secs(12);
 
 /// `residue triage`: the whole diagnosis on one page.
@@ -44,7 +44,7 @@ fn diagnose(
 }
 
 /// A small leaking process of our own, watched and ended.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 fn demo(args: &TriageArgs, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> {
     let demo = super::demo::Demo::start()?;
     let mut diagnosis = diagnose(&demo.pid().to_string(), args, DEMO_SPAN, interrupt)?;
@@ -52,9 +52,9 @@ fn demo(args: &TriageArgs, interrupt: &Interrupt) -> Result<Diagnosis, Trouble> 
     Ok(diagnosis)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 fn demo(_: &TriageArgs, _: &Interrupt) -> Result<Diagnosis, Trouble> {
-    Err(Trouble::target("the demo watches a process, which works on Linux only", "give a dump"))
+    Err(Trouble::target("the demo watches a process, which works on Linux and Windows only", "give a dump"))
 }
 
 fn watched(

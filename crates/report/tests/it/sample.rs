@@ -6,8 +6,9 @@ use residue_analysis::accounting::{Column, Order, Table};
 use residue_analysis::growth::judge;
 use residue_analysis::{Diagnosis, Inside, Map, Watched};
 use residue_model::{
-    Address, AddressSpace, Bytes, Counter, Footprint, FreeSize, Gap, Limit, LimitKind, Limits, Process, ProcessId,
-    Protection, Range, Region, Sample, Series, SharedSegment, Snapshot, Source, SystemMemory, Thread, Usage,
+    Address, AddressSpace, Bytes, Counter, Footprint, FreeSize, Gap, Limit, LimitKind, Limits, Process,
+    ProcessId, Protection, Range, Region, Sample, Series, SharedSegment, Snapshot, Source, SystemMemory,
+    Thread, Usage,
 };
 
 pub(crate) fn process() -> Process {

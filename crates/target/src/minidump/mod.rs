@@ -6,14 +6,13 @@
 mod directory;
 mod lists;
 mod memory;
-mod program;
 mod regions;
 mod streams;
 
 use residue_model::{AddressSpace, Bytes, Dump, DumpFormat, Gap, Memory, Region, Snapshot, Source};
 
 use crate::image::{Mapped, Segments};
-use crate::{Result, Target};
+use crate::{Result, Target, windows};
 use streams::Streams;
 
 /// A minidump file.
@@ -51,7 +50,7 @@ impl Target for Minidump {
         process.threads = (!streams.threads.is_empty()).then_some(streams.threads.len() as u64);
         process.footprint.vss = Some(regions.iter().map(Region::size).sum());
         let space = if streams.is_windows() {
-            program::space(streams, &self.segments, &regions)
+            windows::space(streams.bits, &streams.modules, &self.segments, &regions)
         } else {
             AddressSpace::wide(streams.bits, &regions, LOWEST)
         };

@@ -2,15 +2,16 @@ use std::sync::Arc;
 
 use residue_model::{Address, Bytes, Gap, Module, Pages, Protection, Range, Region};
 
-use super::streams::{Queried, Streams};
-use crate::image::{Claim, Segment, Segments, part};
+use super::streams::Streams;
+use crate::image::{Segment, Segments, part};
+use crate::windows::{self, loaded, module_at};
 
 /// The regions of a dump: as the system listed them where the dump has such a list, otherwise derived from the memory
 /// that it holds and the modules that it names.
 pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap>) -> Vec<Region> {
     let modules = loaded(&streams.modules);
     let mut regions = match (&streams.queried, &streams.mapped) {
-        (Some(queried), _) => queried.iter().map(|query| described(query, &modules)).collect(),
+        (Some(queried), _) => windows::regions(queried, &streams.modules, &[]),
         (None, Some(mapped)) => mapped.clone(),
         (None, None) => Vec::new(),
     };
@@ -49,44 +50,6 @@ pub(super) fn regions(streams: &Streams, segments: &Segments, gaps: &mut Vec<Gap
         ));
     }
     regions
-}
-
-fn described(query: &Queried, modules: &[(Range, &Module)]) -> Region {
-    Region {
-        range: query.range,
-        protection: query.pages.protection(),
-        allocation_base: query.allocation_base,
-        name: (query.pages.kind == Some(Pages::IMAGE))
-            .then(|| module_at(modules, query.range.start))
-            .flatten()
-            .map(|module| module.name.clone()),
-        pages: Some(query.pages),
-        ..Region::default()
-    }
-}
-
-/// The loaded modules in order of address, each with the range that is its own: where several claim an address, the one
-/// that begins first has it.
-fn loaded(modules: &[Module]) -> Vec<(Range, &Module)> {
-    let mut loaded: Vec<(Range, &Module)> =
-        modules.iter().filter(|module| !module.unloaded).map(|module| (module.range, module)).collect();
-    part(&mut loaded);
-    loaded
-}
-
-impl Claim for (Range, &Module) {
-    fn range(&self) -> Range {
-        self.0
-    }
-
-    fn begin(&mut self, start: Address) {
-        self.0.start = start;
-    }
-}
-
-fn module_at<'a>(modules: &[(Range, &'a Module)], address: Address) -> Option<&'a Module> {
-    let behind = modules.partition_point(|(range, _)| range.start <= address);
-    modules[..behind].last().filter(|(range, _)| range.contains(address)).map(|(_, module)| *module)
 }
 
 /// The parts of a range that belong to one module each, or to none.

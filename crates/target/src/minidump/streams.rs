@@ -13,6 +13,7 @@ use super::lists::{modules, named, platform, threads};
 use super::memory;
 use crate::image::Segment;
 use crate::procfs::{maps, printable};
+use crate::windows::Queried;
 use crate::{Error, ErrorKind, Result};
 
 /// What the streams of a minidump say.
@@ -30,24 +31,9 @@ pub(super) struct Streams {
     pub(super) mapped: Option<Vec<Region>>,
 }
 
-/// One range that is not free, as `VirtualQuery` described it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Queried {
-    pub(super) range: Range,
-    pub(super) allocation_base: Address,
-    pub(super) pages: Pages,
-}
-
 impl Streams {
     pub(super) fn is_windows(&self) -> bool {
         self.machine.os == Os::Windows
-    }
-
-    /// Whether this is the 64-bit process that carries a 32-bit program.
-    pub(super) fn carries_32_bits(&self) -> bool {
-        let is_wow64 =
-            |module: &Module| module.file_name().eq_ignore_ascii_case("wow64.dll") && !module.unloaded;
-        self.bits == 32 || self.modules.iter().any(is_wow64)
     }
 }
 
@@ -155,6 +141,7 @@ impl<'a> Reader<'a, '_> {
                 range: Range { start: Address(info.base_address), end: Address(end) },
                 allocation_base: Address(info.allocation_base),
                 pages: Pages { state: info.state, kind: Some(info._type), protect: Some(info.protection) },
+                resident: None,
             }
         };
         Some(used.map(query).collect())

@@ -4,6 +4,7 @@
 //! and `brk` need (20 ms a GiB of small pages). So nothing is read that was not asked for, region lists come from `maps`
 //! where that is enough, and large processes are read in small steps: see [`Care`](crate::Care).
 
+pub(super) mod disk;
 mod dump;
 mod find;
 mod limits;
@@ -24,9 +25,9 @@ pub use dump::{DumpOptions, dump, estimate};
 pub use find::find;
 pub use limits::limits;
 pub use memory::ProcessMemory;
+pub use probe::Probe;
 pub use proc_dir::ProcDir;
 use proc_dir::age_seconds;
-pub use probe::Probe;
 pub use process::Process;
 pub use sampler::Sampler;
 pub use save::{Saved, save};

@@ -2,7 +2,9 @@ use std::fs::File as Disk;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use residue_model::{Address, AddressSpace, Extent, Footprint, Process, ProcessId, ProcessState, Range, Sample, State};
+use residue_model::{
+    Address, AddressSpace, Extent, Footprint, Process, ProcessId, ProcessState, Range, Sample, State,
+};
 
 use super::snapshot::{ended, explain, identify, layout};
 use super::vma_query::{at_or_above, backing};
@@ -77,7 +79,8 @@ impl Probe {
     /// When it has ended.
     pub fn sample(&mut self, detail: Detail) -> Result<Sample> {
         let stat = read_at(&self.stat, &mut self.text, 0).ok().and_then(|text| stat::numbers(text));
-        let stat = stat.filter(|stat| stat.state == ProcessState::Alive).ok_or_else(|| ended(&self.process))?;
+        let stat =
+            stat.filter(|stat| stat.state == ProcessState::Alive).ok_or_else(|| ended(&self.process))?;
         let status = match read_at(&self.status, &mut self.text, 0) {
             Ok(text) => status::parse(text),
             Err(error) => return Err(self.failed("status", error)),

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use residue_model::{
-    Address, AddressSpace, Memory, NoMemory, Process, ProcessId, ProcessState, Region, Sample, Snapshot, Thread,
+    Address, AddressSpace, Memory, NoMemory, Process, ProcessId, ProcessState, Region, Sample, Snapshot,
+    Thread,
 };
 use rustix::time::{ClockId, clock_gettime};
 

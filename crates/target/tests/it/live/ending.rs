@@ -85,8 +85,7 @@ fn a_snapshot_of_who_dies_meanwhile_is_whole_or_says_that_it_ended() {
 #[test]
 fn a_sampler_stops_when_its_process_does() {
     let (_crowd, pids) = crowd(&["count=20", "regions=40", "private_kib=128", "shared_kib=64"]);
-    let mut samplers: Vec<Sampler> =
-        pids.iter().map(|&pid| Sampler::new(pid).expect("it lives")).collect();
+    let mut samplers: Vec<Sampler> = pids.iter().map(|&pid| Sampler::new(pid).expect("it lives")).collect();
     thread::scope(|scope| {
         scope.spawn(|| kill_all(&pids));
         for sampler in &mut samplers {

@@ -14,8 +14,8 @@ mod freeze;
 mod machine;
 mod map;
 mod notes;
-mod output;
 mod plan;
+mod sparse;
 mod staging;
 mod status;
 mod survey;
@@ -33,11 +33,11 @@ use residue_model::{Bytes, ProcessId};
 
 use super::ProcDir;
 use super::snapshot::identify;
+use crate::live::output::Place;
 use crate::{DumpProgress, Dumped, Error, ErrorKind, Result};
 
 use capture::{Captured, Job};
 use copy::Ends;
-use output::Place;
 use treatment::Wanted;
 use writer::Writer;
 

@@ -10,7 +10,8 @@ use super::DumpProgress;
 use super::capture::Captured;
 use super::copy::{Chunk, Event};
 use super::elf::{front, program_header_size, program_headers};
-use super::output::{Draft, Place};
+use super::sparse::write_sparse;
+use crate::live::output::{Draft, Place};
 use crate::{Error, ErrorKind, Result};
 
 /// How often an interruption is looked for when nothing comes.
@@ -70,7 +71,7 @@ impl Writer<'_> {
     fn chunk(&self, chunk: &Chunk<'_>) -> Result<Bytes> {
         let mut written = Bytes::ZERO;
         for (bytes, offset) in chunk.extents() {
-            self.draft.write_sparse(bytes, offset).map_err(|error| self.place.failed(error))?;
+            write_sparse(&self.draft.file, bytes, offset).map_err(|error| self.place.failed(error))?;
             written += Bytes(bytes.len() as u64);
         }
         Ok(written)

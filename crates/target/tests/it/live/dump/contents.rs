@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use residue_model::Bytes;
-use residue_target::live::linux::{DumpOptions, dump, estimate};
 use residue_target::DumpProgress;
+use residue_target::live::linux::{DumpOptions, dump, estimate};
 use residue_testkit::Program;
 
 use super::core_file::Load;

@@ -1,25 +1,20 @@
-//! The file that a core becomes: complete or not there.
+//! The file that a dump becomes: complete or not there.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use residue_model::Bytes;
 use tempfile::{Builder, TempPath};
 
+use super::host::disk;
 use crate::{Error, ErrorKind, Result};
-
-/// A run of zeros as long as this becomes a hole in the file. Shorter ones would cost more in pieces than they save.
-const HOLE: usize = 64 * 1024;
-
-static ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// The speed against the size: the compressor's own default, several hundred MB/s.
 const LEVEL: i32 = 3;
 
-/// Where a core is to stand.
-pub(super) struct Place {
+/// Where a dump is to stand.
+pub(in crate::live) struct Place {
     path: PathBuf,
     folder: PathBuf,
     force: bool,
@@ -28,18 +23,26 @@ pub(super) struct Place {
 /// What is being written: beside its place, and gone unless it is finished.
 ///
 /// Readable for its owner alone, since the memory of a process holds its secrets.
-pub(super) struct Draft {
-    pub(super) file: File,
+pub(in crate::live) struct Draft {
+    pub(in crate::live) file: File,
     /// None of one that nobody will see: it has no name, and cannot stay behind.
     name: Option<TempPath>,
 }
 
+impl Draft {
+    /// Where it stands meanwhile; nowhere for one that has no name.
+    #[cfg(windows)]
+    pub(in crate::live) fn path(&self) -> Option<&Path> {
+        self.name.as_deref()
+    }
+}
+
 impl Place {
-    /// Where a core is to stand, when it may.
+    /// Where a dump is to stand, when it may.
     ///
     /// # Errors
     /// When something stands there that is no file, or that may not be replaced, or too little room is left.
-    pub(super) fn of(path: &Path, force: bool, size: Bytes) -> Result<Place> {
+    pub(in crate::live) fn of(path: &Path, force: bool, size: Bytes) -> Result<Place> {
         let shown = path.display();
         let refuse = |what: String| Err(Error::new(ErrorKind::Write, what));
         match fs::metadata(path) {
@@ -56,9 +59,7 @@ impl Place {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        let room =
-            rustix::fs::statvfs(&folder).map_err(|error| Error::writing(shown.to_string(), error.into()))?;
-        let free = Bytes(room.f_bavail.saturating_mul(room.f_frsize));
+        let free = disk::free(&folder).map_err(|error| Error::writing(shown.to_string(), error))?;
         if free < size {
             let what = format!("not enough room for {shown}: {free} of {size}");
             return refuse(what).map_err(|error| error.help("give a file in a folder with more room"));
@@ -67,7 +68,7 @@ impl Place {
     }
 
     /// A draft that can take this place.
-    pub(super) fn draft(&self) -> Result<Draft> {
+    pub(in crate::live) fn draft(&self) -> Result<Draft> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let made = Builder::new().prefix(&format!(".{name}.")).suffix(".partial").tempfile_in(&self.folder);
         let (file, name) = made.map_err(|error| self.failed(error))?.into_parts();
@@ -75,23 +76,24 @@ impl Place {
     }
 
     /// A draft that nobody will see.
-    pub(super) fn nameless(&self) -> Result<Draft> {
+    #[cfg(target_os = "linux")]
+    pub(in crate::live) fn nameless(&self) -> Result<Draft> {
         let file = tempfile::tempfile_in(&self.folder).map_err(|error| self.failed(error))?;
         Ok(Draft { file, name: None })
     }
 
     /// Puts a draft into its place, and says how large it looks and how much of the disk it takes.
-    pub(super) fn take(&self, draft: Draft) -> Result<(Bytes, Bytes)> {
+    pub(in crate::live) fn take(&self, draft: Draft) -> Result<(Bytes, Bytes)> {
         let size = draft.file.metadata().map_err(|error| self.failed(error))?;
         // Some file systems tell only now that the disk is full.
-        nix::unistd::close(draft.file).map_err(|error| self.failed(error.into()))?;
+        disk::close(draft.file).map_err(|error| self.failed(error))?;
         let name = draft.name.expect("only drafts with a name become the result");
         let moved = if self.force { name.persist(&self.path) } else { name.persist_noclobber(&self.path) };
         moved.map_err(|error| self.failed(error.error))?;
-        Ok((Bytes(size.len()), Bytes(size.blocks() * 512)))
+        Ok((Bytes(size.len()), disk::taken(&size)))
     }
 
-    pub(super) fn failed(&self, error: io::Error) -> Error {
+    pub(in crate::live) fn failed(&self, error: io::Error) -> Error {
         let full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
@@ -104,7 +106,11 @@ impl Place {
     ///
     /// # Errors
     /// When either fails, or `tick`, which is told how much has been read, does.
-    pub(super) fn compress(&self, from: &File, tick: &mut dyn FnMut(Bytes) -> Result<()>) -> Result<Draft> {
+    pub(in crate::live) fn compress(
+        &self,
+        from: &File,
+        tick: &mut dyn FnMut(Bytes) -> Result<()>,
+    ) -> Result<Draft> {
         let into = self.draft()?;
         let failed = |error| self.failed(error);
         let mut encoder = zstd::Encoder::new(&into.file, LEVEL).map_err(failed)?;
@@ -112,9 +118,10 @@ impl Place {
         encoder.set_pledged_src_size(Some(size)).map_err(failed)?;
         encoder.include_checksum(true).map_err(failed)?;
         let mut window = vec![0; 1024 * 1024];
-        let mut done = 0;
+        let (mut from, mut done) = (from, 0);
+        from.seek(SeekFrom::Start(0)).map_err(failed)?;
         while done < size {
-            let read = from.read_at(&mut window, done).map_err(failed)?;
+            let read = from.read(&mut window).map_err(failed)?;
             encoder.write_all(&window[..read]).map_err(failed)?;
             done += read as u64;
             tick(Bytes(done))?;
@@ -124,48 +131,12 @@ impl Place {
     }
 }
 
-impl Draft {
-    /// Writes bytes; runs of zeros become holes.
-    pub(super) fn write_sparse(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut start = 0;
-        let mut at = 0;
-        while at < bytes.len() {
-            let end = (at + HOLE).min(bytes.len());
-            // One byte decides most blocks; the others are compared as fast as memory is read.
-            if bytes[at..end] == ZEROS[..end - at] {
-                self.file.write_all_at(&bytes[start..at], offset + start as u64)?;
-                start = end;
-            }
-            at = end;
-        }
-        self.file.write_all_at(&bytes[start..], offset + start as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("there is a folder for temporary files")
-    }
-
-    #[test]
-    fn runs_of_zeros_become_holes_and_read_back_as_zeros() {
-        let folder = folder();
-        let path = folder.path().join("core");
-        let place = Place::of(&path, false, Bytes::ZERO).expect("nothing stands there");
-        let draft = place.draft().expect("it can be written");
-        let mut bytes = vec![0; 64 * HOLE];
-        (bytes[HOLE + 5], bytes[40 * HOLE]) = (7, 9);
-        draft.write_sparse(&bytes, 4096).expect("there is room");
-        draft.file.set_len(4096 + bytes.len() as u64).expect("it grows");
-
-        let (size, disk) = place.take(draft).expect("it is free");
-        assert_eq!(size, Bytes(4096 + bytes.len() as u64));
-        assert!(disk <= Bytes(4 * HOLE as u64), "{disk:?}");
-        assert_eq!(fs::read(&path).expect("it is there")[4096..], bytes);
-        assert_eq!(fs::metadata(&path).expect("it is there").mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -210,7 +181,7 @@ mod tests {
         let place =
             Place::of(&folder.path().join("core.zst"), false, Bytes::ZERO).expect("nothing stands there");
         let draft = place.nameless().expect("it can be written");
-        draft.file.write_all_at(b"a core", 3 << 20).expect("there is room");
+        (&draft.file).write_all(&[vec![0; 3 << 20], b"a core".to_vec()].concat()).expect("there is room");
         let mut last = Bytes::ZERO;
         let compressed = place.compress(&draft.file, &mut |done| {
             last = done;

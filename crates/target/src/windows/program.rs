@@ -1,20 +1,29 @@
-use residue_model::{Address, AddressSpace, Memory, Region};
-
-use super::streams::Streams;
+use residue_model::{Address, AddressSpace, Memory, Module, Region};
 
 /// The address space of a Windows program: its own header says how wide its addresses are, and whether it takes more
-/// than two gigabytes. Where the header was not saved, the processor and the regions have to tell.
-pub(super) fn space(streams: &Streams, memory: &dyn Memory, regions: &[Region]) -> AddressSpace {
-    let header = streams.modules.first().and_then(|program| Header::read(memory, program.range.start));
-    // A 32-bit program on 64-bit Windows may be dumped as the 64-bit process that carries it.
-    let is_narrow = header.map_or_else(|| streams.carries_32_bits(), Header::is_narrow);
-    let bits = if is_narrow { 32 } else { streams.bits };
+/// than two gigabytes. Where the header cannot be read, the processor and the regions have to tell.
+///
+/// The program is the first of the modules.
+pub(crate) fn space(
+    native_bits: u8,
+    modules: &[Module],
+    memory: &dyn Memory,
+    regions: &[Region],
+) -> AddressSpace {
+    let header = modules.first().and_then(|program| Header::read(memory, program.range.start));
+    // A 32-bit program on 64-bit Windows may be seen as the 64-bit process that carries it.
+    let is_narrow = header.map_or_else(|| native_bits == 32 || carries_32_bits(modules), Header::is_narrow);
+    let bits = if is_narrow { 32 } else { native_bits };
     match header {
-        Some(header) if bits == 32 && streams.bits == 64 => {
+        Some(header) if bits == 32 && native_bits == 64 => {
             AddressSpace::wow64(header.is_large_address_aware())
         }
         _ => AddressSpace::windows(bits, regions),
     }
+}
+
+fn carries_32_bits(modules: &[Module]) -> bool {
+    modules.iter().any(|module| module.file_name().eq_ignore_ascii_case("wow64.dll") && !module.unloaded)
 }
 
 /// What the header of a program says of it.

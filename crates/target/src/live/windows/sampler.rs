@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use residue_model::{Memory, NoMemory, Process, ProcessId, Sample};
+
+use super::access::{Handle, Right};
+use super::counters::{busy, created};
+use super::process::{Depth, take};
+use super::{ProcessMemory, host};
+use crate::{ErrorKind, Reading, Result};
+
+/// Reads one process again and again.
+pub struct Sampler {
+    handle: Handle,
+    memory: Option<ProcessMemory>,
+    process: Process,
+}
+
+impl Sampler {
+    /// Starts to watch a process.
+    ///
+    /// # Errors
+    /// When it does not exist or may not be asked.
+    pub fn new(pid: ProcessId) -> Result<Sampler> {
+        // The handle keeps the number from being given to another.
+        let handle = Handle::open(pid, Right::Query)?;
+        let process = take(pid, Depth::Ranges)?.process();
+        Ok(Sampler { handle, memory: ProcessMemory::open(pid).ok(), process })
+    }
+
+    /// Who is watched.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// How old it is now, in seconds.
+    pub fn age_seconds(&self) -> Option<f64> {
+        let age = host::now().checked_sub(created(&self.handle)?)?;
+        Some(Duration::from_nanos(age.saturating_mul(100)).as_secs_f64())
+    }
+
+    /// What tells where stacks and heaps are.
+    pub fn memory(&self) -> &dyn Memory {
+        self.memory.as_ref().map_or(&NoMemory as &dyn Memory, |memory| memory)
+    }
+
+    /// Reads the process now; `None` when it has ended.
+    ///
+    /// # Errors
+    /// When it may not be asked any more.
+    pub fn read(&mut self) -> Result<Option<Reading>> {
+        let ourselves = Handle::own();
+        let begun = busy(&ourselves);
+        let observation = match take(self.process.pid, Depth::Ranges) {
+            Ok(observation) => observation,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let snapshot = observation.snapshot(self.memory());
+        let process = &snapshot.process;
+        let sample = Sample {
+            footprint: process.footprint.clone(),
+            minflt: process.minflt,
+            threads: process.threads,
+            handles: process.handles,
+            maps: process.maps,
+            ..Sample::default()
+        };
+        let busy = Duration::from_nanos(busy(&ourselves).saturating_sub(begun).saturating_mul(100));
+        Ok(Some(Reading { sample, layout: Ok(snapshot), busy }))
+    }
+}
