@@ -6,6 +6,7 @@ mod place;
 mod setup;
 mod shell;
 mod test;
+mod windows;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -14,11 +14,20 @@ pub(crate) fn target() -> PathBuf {
     root().join(told.or_else(ci_cache).unwrap_or_else(|| "target".into()))
 }
 
+/// Where lies what all clones share: the user's cache, else where cargo builds.
+pub(crate) fn cache() -> PathBuf {
+    user_cache().map_or_else(target, |cache| root().join(cache))
+}
+
 fn ci_cache() -> Option<PathBuf> {
     env::var_os("CI").filter(|ci| ci == "true")?;
+    Some(user_cache()?.join("target"))
+}
+
+fn user_cache() -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("residue/target"))
+    Some(cache.join("residue"))
 }

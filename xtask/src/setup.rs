@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, cargo, output, works};
+use crate::windows;
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
 const PACKAGES: [&str; 9] =
@@ -18,10 +19,10 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Installs what is missing and says what that was. Packages that cannot be had do not keep the tools out.
+/// Installs what is missing and says what that was. What cannot be had does not keep the rest out.
 pub(crate) fn install() -> Result<String> {
-    let (packages, tools) = (install_packages(), install_tools());
-    let installed = [packages?, tools?].concat();
+    let (packages, tools, windows) = (install_packages(&PACKAGES), install_tools(), windows::install());
+    let installed = [packages?, tools?, windows?].concat();
     Ok(if installed.is_empty() {
         "all is there".to_owned()
     } else {
@@ -29,12 +30,13 @@ pub(crate) fn install() -> Result<String> {
     })
 }
 
-fn install_packages() -> Result<Vec<String>> {
+/// Installs those that are missing. Where there is no Debian it names them and does nothing.
+pub(crate) fn install_packages(packages: &[&str]) -> Result<Vec<String>> {
     if !works(Command::new("dpkg-query").arg("--version")) {
-        println!("no Debian here: see that the equivalents of {} are installed", PACKAGES.join(" "));
+        println!("no Debian here: see that the equivalents of {} are installed", packages.join(" "));
         return Ok(Vec::new());
     }
-    let missing: Vec<&str> = PACKAGES.into_iter().filter(|package| !has_package(package)).collect();
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !has_package(package)).collect();
     if missing.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, cargo, works};
-use crate::{layers, place, setup};
+use crate::{layers, place, setup, windows};
 
 /// A part of the tests. It gives a note for the table.
 pub(super) struct Leg {
@@ -19,6 +19,7 @@ pub(super) const LEGS: &[Leg] = &[
     Leg { name: "layers", run: layers::check },
     Leg { name: "build", run: build },
     Leg { name: "test", run: test },
+    Leg { name: "windows", run: windows::test },
     Leg { name: "doctest", run: doctest },
     Leg { name: "doc", run: doc },
     Leg { name: "deny", run: deny },
