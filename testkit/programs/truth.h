@@ -10,17 +10,27 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#ifdef _WIN32
+#define __USE_MINGW_ANSI_STDIO 1
+#endif
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#include <windows.h>
+#define tell tell_truth /* the C library has a tell of its own */
+#else
+#include <poll.h>
+#include <sys/mman.h>
+#endif
 
 #define KIB ((size_t)1024)
 #define MIB ((size_t)1024 * 1024)
@@ -38,7 +48,11 @@ static size_t truth_length;
 /* Ends the program with the reason, where the test that started it shows it. */
 __attribute__((unused, noreturn)) static void give_up(const char *what)
 {
+#ifdef _WIN32
+    fprintf(stderr, "%s: error %lu\n", what, GetLastError());
+#else
     dprintf(STDERR_FILENO, "%s: %s\n", what, strerror(errno));
+#endif
     _exit(70);
 }
 
@@ -91,6 +105,9 @@ __attribute__((unused)) static void fact_bytes(const char *name, const void *byt
 /* Writes what was gathered as one line that begins with `word`, and forgets it. */
 __attribute__((unused)) static void tell(const char *word)
 {
+#ifdef _WIN32
+    _setmode(STDOUT_FILENO, _O_BINARY);
+#endif
     put(word, strlen(word));
     put(truth_text, truth_length);
     put("\n", 1);
@@ -117,19 +134,20 @@ __attribute__((unused)) static int hear(char *line, size_t size)
     return 1;
 }
 
-/* Whether a line or the end of stdin waits, for programs that are busy with something else. */
-__attribute__((unused)) static int spoken_to(int timeout_ms)
-{
-    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-    return poll(&input, 1, timeout_ms) > 0;
-}
-
 /* Stands still until stdin closes. */
 __attribute__((unused)) static void dwell(void)
 {
     char line[64];
     while (hear(line, sizeof line))
         ;
+}
+
+#ifndef _WIN32
+/* Whether a line or the end of stdin waits, for programs that are busy with something else. */
+__attribute__((unused)) static int spoken_to(int timeout_ms)
+{
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    return poll(&input, 1, timeout_ms) > 0;
 }
 
 /*
@@ -154,6 +172,7 @@ __attribute__((unused)) static void touch(void *start, size_t size)
     for (size_t at = 0; at < size; at += page)
         ((volatile char *)start)[at] = 1;
 }
+#endif
 
 /* `name=value` among the arguments, or `otherwise`. */
 __attribute__((unused)) static const char *option(int count, char **arguments, const char *name, const char *otherwise)

@@ -1,6 +1,6 @@
 //! Programs whose memory is known, for the tests of Residue.
 //!
-//! Each stands as one C file under `programs/`, is compiled where the tests run, says its own truth when it is
+//! Each stands as one C file under `programs/`, is compiled where the tests run (for Windows with them), says its own truth when it is
 //! ready, and ends when the test does.
 //!
 //! ```no_run
@@ -15,6 +15,9 @@
 //! It does not know Residue: a test that asked Residue for the truth would prove nothing. What fails here
 //! panics, for the test that asked cannot go on.
 
+#[cfg(windows)]
+mod built;
+#[cfg(not(windows))]
 mod compiler;
 mod facts;
 mod program;

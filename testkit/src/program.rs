@@ -2,6 +2,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+#[cfg(windows)]
+use crate::built::compile;
+#[cfg(not(windows))]
 use crate::compiler::compile;
 use crate::running::Running;
 

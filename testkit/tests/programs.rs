@@ -186,6 +186,20 @@ fn a_fragmented_program_has_no_room() {
     assert_eq!(program.number("refused_bytes"), 4 << 20);
 }
 
+/// The old experiment: most is free in the end, and not one more round fits.
+#[test]
+fn a_fragmenting_program_runs_out_with_most_of_it_free() {
+    let mut program = Program::build("fragmenting").spawn(&["bound=2147483648"]);
+    assert!(program.number("largest") > 1900 << 20, "bounded: {}", program.number("largest"));
+
+    let end = program.ask("go 10000");
+
+    assert_eq!(end.number("refused"), 1);
+    assert!(end.number("rounds") > 15 && end.number("largest") < 100 << 20);
+    // A block of 64 KiB a round is all that is gone.
+    assert!(end.number("rounds") * (64 << 10) < 64 << 20);
+}
+
 /// Memory as the kernel shows it.
 fn memory(pid: u32, address: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
+    #[cfg(windows)]
+    /// Whether what Windows tells Residue fits together on this machine
+    Selfcheck(SelfcheckArgs),
     #[cfg(any(target_os = "linux", windows))]
     #[command(name = "demo-leak", hide = true)]
     DemoLeak,
@@ -323,6 +326,22 @@ pub(crate) struct DumpArgs {
     pub(crate) staging: Option<Bytes>,
 }
 
+#[cfg(windows)]
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  residue selfcheck
+  residue selfcheck -o selfcheck.json     then, anywhere: residue map selfcheck.json")]
+pub(crate) struct SelfcheckArgs {
+    /// The process to look at, by pid or name [default: this one itself]
+    #[arg(value_name = "PROCESS")]
+    pub(crate) target: Option<String>,
+
+    /// Also write a recording, which names the account, the command line and the libraries of the process
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -359,6 +378,8 @@ pub(crate) enum WatchFailOn {
 Columns:
   pid user name command vss rss pss uss swap swap_pss anon file
   shmem res_minus_shr majflt minflt threads maps oom_score
+  on Windows also commit peak_commit working_set peak_working_set
+  private_working_set paged_pool nonpaged_pool handles
   with --by user also processes; with --by mapping also mapping, processes, average_pss
 
 Examples:
@@ -377,7 +398,7 @@ pub(crate) struct PsArgs {
     #[arg(long, short = 'c', value_name = "LIST")]
     pub(crate) columns: Option<String>,
 
-    /// Order by a column, largest first [default: pss]
+    /// Order by a column, largest first [default: pss, on Windows commit]
     #[arg(long, short = 's', value_name = "COLUMN")]
     pub(crate) sort: Option<String>,
 

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
+        #[cfg(windows)]
+        Command::Selfcheck(selfcheck) => cmd::selfcheck::run(selfcheck, &mut output),
         Command::Triage(triage) => cmd::triage::run(triage, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::DemoLeak => cmd::demo::leak(),

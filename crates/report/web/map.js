@@ -105,8 +105,10 @@ function describe(piece) {
     ["Address", rangeText(piece.start, piece.size)], ["Size", bytes(piece.size)]];
   return [["", region.name || usageLabel(region)], ["Usage", usageLabel(region)],
     ["Address", rangeText(region.start, region.size)], ["Size", bytes(region.size)],
-    [heldTitle, residentOf(region)], ["PSS", bytes(region.pss)], ["USS", bytes(region.uss)],
-    ["Swap", bytes(region.swap)], ["Protection", region.protection],
+    [heldTitle, residentOf(region)],
+    ...[["PSS", region.pss], ["USS", region.uss], ["Swap", region.swap]]
+      .filter(([, held]) => held !== null).map(([name, held]) => [name, bytes(held)]),
+    ["Protection", region.protection],
     ...(region.note ? [["Note", region.note]] : [])];
 }
 

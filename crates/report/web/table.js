@@ -135,11 +135,14 @@ const number = (key, label) => ({ key, label, numeric: true, value: (r) => r[key
 const address = (key, label) => ({ ...number(key, label), text: (r) => hex(r[key]), address: true });
 const word = (key, label, text) => ({ key, label, numeric: false, value: text, text });
 
+// What no region tells has no column: Windows counts neither PSS nor swap, a dump none of them.
+const isTold = ({ key }) => !["pss", "uss", "swap"].includes(key) || regions.some((region) => region[key] !== null);
+
 const COLUMNS = [
   address("start", "Start"), address("end", "End"), number("size", "Size"), number("rss", data.dump ? "In dump" : "RSS"),
   number("pss", "PSS"), number("uss", "USS"), number("swap", "Swap"),
   word("protection", "Prot.", (r) => r.protection), word("usage", "Usage", usageLabel), word("name", "Name", title),
-];
+].filter(isTold);
 
 function regionTable(table) {
   const scroller = el("div", { className: "scroll regions", tabIndex: 0 });

@@ -30,9 +30,14 @@ mod ps;
 #[cfg(any(target_os = "linux", windows))]
 mod sampling;
 mod search;
+#[cfg(windows)]
+mod selfcheck;
 
 #[cfg(any(target_os = "linux", windows))]
 pub use dump::dump;
+/// The system that this runs on.
+pub const HERE: model::Os = if cfg!(windows) { model::Os::Windows } else { model::Os::Linux };
+
 pub use error::{Error, Result};
 pub use extract::extract;
 pub use interrupt::{Interrupt, Interrupter};
@@ -50,6 +55,13 @@ pub use residue_report as report;
 pub use residue_target::Care;
 #[cfg(any(target_os = "linux", windows))]
 pub use residue_target::live::host::{DumpOptions, Probe};
+#[cfg(windows)]
+pub use residue_target::live::host::{HeapSums, own_heaps};
 pub use residue_target::procfs::printable;
-pub use residue_target::{Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, Target, is_dump};
+pub use residue_target::windows::{Check, Outcome, Selfcheck};
+pub use residue_target::{
+    Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, Target, is_dump, open_dump,
+};
 pub use search::{Mapped, read, search, searchable};
+#[cfg(windows)]
+pub use selfcheck::selfcheck;

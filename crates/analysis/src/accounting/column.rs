@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use residue_model::{Bytes, Footprint, Process};
+use residue_model::{Bytes, Footprint, Os, Process};
 
 use super::Group;
 use crate::{Error, Result};
@@ -52,6 +52,14 @@ columns! {
     Threads "threads" "THREADS",
     Maps "maps" "MAPS",
     OomScore "oom_score" "OOM",
+    WorkingSet "working_set" "WS",
+    PeakWorkingSet "peak_working_set" "PEAK_WS",
+    PrivateWorkingSet "private_working_set" "PRIVATE_WS",
+    Commit "commit" "COMMIT",
+    PeakCommit "peak_commit" "PEAK_COMMIT",
+    PagedPool "paged_pool" "PAGED",
+    NonpagedPool "nonpaged_pool" "NONPAGED",
+    Handles "handles" "HANDLES",
 }
 
 /// What the rows of a table are.
@@ -66,10 +74,24 @@ pub enum View {
 }
 
 impl View {
-    /// The columns that are shown when none are chosen.
-    pub fn default_columns(self) -> &'static [Column] {
+    /// The columns that are shown when none are chosen, of processes of this system.
+    pub fn default_columns(self, os: Os) -> &'static [Column] {
         use Column::{AveragePss, Command, Mapping, Name, Pid, Processes, Pss, Rss, Swap, User, Uss, Vss};
+        use Column::{Commit, Handles, NonpagedPool, PagedPool, PrivateWorkingSet, WorkingSet};
         match self {
+            View::Process if os == Os::Windows => &[
+                Pid,
+                User,
+                Commit,
+                PrivateWorkingSet,
+                WorkingSet,
+                PagedPool,
+                NonpagedPool,
+                Handles,
+                Name,
+                Command,
+            ],
+            View::User if os == Os::Windows => &[User, Processes, Commit, PrivateWorkingSet, WorkingSet, Vss],
             View::Process => &[Pid, User, Pss, Uss, Rss, Swap, Name, Command],
             View::User => &[User, Processes, Pss, Uss, Rss, Swap, Vss],
             View::Mapping => &[Mapping, Processes, AveragePss, Pss, Uss, Rss, Swap],
@@ -92,6 +114,7 @@ impl View {
             View::User => {
                 matches!(column, User | Processes | Vss | Rss | Pss | Uss | Swap | SwapPss)
                     || matches!(column, Column::Anon | Column::File | Column::Shmem | Column::ResMinusShr)
+                    || column.is_of_windows()
             }
             View::Mapping => {
                 matches!(
@@ -165,7 +188,21 @@ impl Column {
 
     /// Whether it holds sizes that can be summed.
     pub fn is_size(self) -> bool {
-        self.of_footprint(&Footprint::nothing()) != Value::Unknown
+        self.is_of_windows() || self.of_footprint(&Footprint::nothing()) != Value::Unknown
+    }
+
+    /// Whether it holds sizes that only Windows counts.
+    fn is_of_windows(self) -> bool {
+        matches!(
+            self,
+            Column::WorkingSet
+                | Column::PeakWorkingSet
+                | Column::PrivateWorkingSet
+                | Column::Commit
+                | Column::PeakCommit
+                | Column::PagedPool
+                | Column::NonpagedPool
+        )
     }
 
     /// What it says of a process.
@@ -179,6 +216,7 @@ impl Column {
             Column::Minflt => count(process.minflt),
             Column::Threads => count(process.threads),
             Column::Maps => count(process.maps),
+            Column::Handles => count(process.handles),
             Column::OomScore => process.oom_score.map_or(Value::Unknown, Value::Count),
             column => column.of_footprint(&process.footprint),
         }
@@ -203,7 +241,15 @@ impl Column {
 
     /// What it says of a footprint.
     pub fn of_footprint(self, footprint: &Footprint) -> Value<'static> {
+        let windows = footprint.windows.unwrap_or_default();
         size(match self {
+            Column::WorkingSet => windows.working_set,
+            Column::PeakWorkingSet => windows.peak_working_set,
+            Column::PrivateWorkingSet => windows.private_working_set,
+            Column::Commit => windows.commit,
+            Column::PeakCommit => windows.peak_commit,
+            Column::PagedPool => windows.paged_pool,
+            Column::NonpagedPool => windows.nonpaged_pool,
             Column::Vss => footprint.vss,
             Column::Rss => footprint.rss,
             Column::Pss => footprint.pss,

@@ -24,7 +24,9 @@ impl Group {
     pub(super) fn take(&mut self, process: &Process) {
         if process.state == ProcessState::Alive {
             add(&mut self.footprint, &process.footprint);
-            self.unread += u64::from(process.footprint.pss.is_none());
+            // Windows does not divide pages among processes: no share is missing there.
+            let is_read = process.footprint.pss.is_some() || process.footprint.windows.is_some();
+            self.unread += u64::from(!is_read);
         }
     }
 
@@ -50,6 +52,14 @@ pub(super) fn add(sum: &mut Footprint, more: &Footprint) {
     join(&mut sum.anon, more.anon);
     join(&mut sum.file, more.file);
     join(&mut sum.shmem, more.shmem);
+    let Some(windows) = &more.windows else { return };
+    // The largest that each ever had they did not have at one time: peaks have no sum.
+    let sum = sum.windows.get_or_insert_default();
+    join(&mut sum.working_set, windows.working_set);
+    join(&mut sum.private_working_set, windows.private_working_set);
+    join(&mut sum.commit, windows.commit);
+    join(&mut sum.paged_pool, windows.paged_pool);
+    join(&mut sum.nonpaged_pool, windows.nonpaged_pool);
 }
 
 fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {

@@ -215,8 +215,9 @@ fn is_segment(layout: &Layout<'_>, base: Address, heaps: &HashSet<Address>) -> b
     let signature = layout.number(base, layout.offsets.segment_signature, 4);
     match signature {
         Some(NT_HEAP) => {
+            // Wine signs its heaps so too, and leaves the rest empty.
             let heap = layout.word(base, layout.offsets.segment_heap);
-            heap.is_some_and(|heap| heap == base || heaps.contains(&heap))
+            heap.is_none_or(|heap| heap == base || heaps.contains(&heap))
         }
         Some(SEGMENT_HEAP) => true,
         _ => false,

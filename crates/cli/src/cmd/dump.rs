@@ -1,5 +1,6 @@
+use residue::model::{DumpFormat, Os};
 use residue::report::{json, terminal, units};
-use residue::{DumpOptions, DumpProgress, dump};
+use residue::{DumpOptions, DumpProgress, HERE, dump};
 
 use crate::arguments::DumpArgs;
 use crate::exit::Exit;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &DumpArgs, output: &mut Output) -> Result<Exit, Trouble>
 
 fn row(dumped: &residue::Dumped, compressed: bool) -> json::DumpedRow {
     json::DumpedRow {
+        format: if HERE == Os::Windows { DumpFormat::Minidump } else { DumpFormat::ElfCore },
         saved: dumped.saved,
         file_size: dumped.file_size,
         disk: dumped.disk,

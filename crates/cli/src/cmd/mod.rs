@@ -9,6 +9,8 @@ pub(crate) mod map;
 pub(crate) mod ps;
 pub(crate) mod read;
 pub(crate) mod search;
+#[cfg(windows)]
+pub(crate) mod selfcheck;
 pub(crate) mod triage;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod watch;

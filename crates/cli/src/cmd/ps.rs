@@ -2,13 +2,13 @@ use std::io;
 use std::path::Path;
 
 use residue::analysis::accounting::{Column, Order, ProcessFilter, Table, View, parts};
-use residue::model::Gap;
+use residue::model::{Gap, Os};
 use residue::report::chart::{self, Format, Shape};
 use residue::report::terminal::Screen;
 use residue::report::{json, terminal};
 #[cfg(target_os = "linux")]
 use residue::save;
-use residue::{Origin, Query, Request, areas, table};
+use residue::{HERE, Origin, Query, Request, areas, table};
 
 use crate::arguments::{By, PsArgs};
 use crate::exit::Exit;
@@ -29,6 +29,12 @@ pub(crate) fn run(args: &PsArgs, output: &mut Output) -> Result<Exit, Trouble> {
     }
     if output.json && (args.bar.is_some() || args.pie.is_some()) {
         return Err(Trouble::usage("a chart is no document", "give --json or one of --bar and --pie"));
+    }
+    if os(args) == Os::Windows && matches!(args.by, By::Mapping) {
+        return Err(Trouble::usage(
+            "Windows does not tell what processes share, so nothing can be summed by mapping",
+            "see the mappings of one process: residue map PID",
+        ));
     }
     let request = request(args)?;
     let sizes = sizes(args);
@@ -130,15 +136,15 @@ fn view(by: By) -> Option<View> {
 fn query(args: &PsArgs, view: View, everything: bool) -> Result<Query, Trouble> {
     let columns = match &args.columns {
         Some(list) => view.columns(list)?,
-        None => view.default_columns().to_vec(),
+        None => view.default_columns(os(args)).to_vec(),
     };
     if columns.is_empty() {
         return Err(Trouble::usage("no columns are chosen", "name some: --columns pid,pss,command"));
     }
     let column = match &args.sort {
         Some(word) => view.column(word)?,
-        None if args.bar.is_some() || args.pie.is_some() => Column::Pss,
-        None => default_order(&columns),
+        None if args.bar.is_some() || args.pie.is_some() => usual_size(os(args)),
+        None => default_order(&columns, usual_size(os(args))),
     };
     // A chart sums what is beyond its bars itself.
     let draws = args.bar.is_some() || args.pie.is_some();
@@ -152,12 +158,22 @@ fn query(args: &PsArgs, view: View, everything: bool) -> Result<Query, Trouble> 
     Ok(Query { view, columns, order: Order { column, reverse: args.reverse, top }, everything })
 }
 
-/// By PSS where it is shown, else by the first size that is: nothing is read just to sort by it.
-fn default_order(columns: &[Column]) -> Column {
-    if columns.contains(&Column::Pss) {
-        return Column::Pss;
+/// Whose processes are shown: captures are of Linux.
+fn os(args: &PsArgs) -> Os {
+    if args.from.is_some() { Os::Linux } else { HERE }
+}
+
+/// What a process really takes, as far as its system tells.
+fn usual_size(os: Os) -> Column {
+    if os == Os::Windows { Column::Commit } else { Column::Pss }
+}
+
+/// By the usual size where it is shown, else by the first size that is: nothing is read just to sort by it.
+fn default_order(columns: &[Column], usual: Column) -> Column {
+    if columns.contains(&usual) {
+        return usual;
     }
-    columns.iter().find(|column| column.is_size()).or(columns.first()).copied().unwrap_or(Column::Pss)
+    columns.iter().find(|column| column.is_size()).or(columns.first()).copied().unwrap_or(usual)
 }
 
 fn sizes(args: &PsArgs) -> terminal::Sizes {

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &WatchArgs, output: &mut Output) -> Result<Exit, Trouble
         if output.json || failure.is_some() {
             return;
         }
-        let heading = if headed { Ok(()) } else { lines[index].header(&mut output.out) };
+        let heading = if headed { Ok(()) } else { lines[index].header(&mut output.out, sample) };
         headed = true;
         // Lines come as they are read, also into a pipe.
         let written = heading

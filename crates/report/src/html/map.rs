@@ -2,13 +2,13 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 use residue_analysis::Map;
-use residue_model::{Bytes, Counter, Region, Usage};
+use residue_model::{Bytes, Counter, Region, Source, Usage};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 
 use super::{MAP, PICTURE, Page, STYLE, TABLE, count, gaps, number, sums};
 use crate::Result;
-use crate::units::{percent, size, size_or_dash};
+use crate::units::{percent, size};
 use crate::words::{self, protection, remark};
 
 /// Sizes in the histogram's table; the rest is in the JSON document.
@@ -30,15 +30,13 @@ pub fn map(map: &Map) -> Result<String> {
 
 fn live(map: &Map) -> String {
     let total = &map.summary.total;
+    let system = words::machine(&map.snapshot).map(|machine| format!("{machine} · ")).unwrap_or_default();
     format!(
-        "{}-bit · {} regions · {} mapped or reserved · rss {} · pss {} · uss {} · swap {}",
+        "{system}{}-bit · {} regions · {} mapped or reserved · {}",
         map.snapshot.space.bits,
         total.regions,
         size(total.size),
-        size_or_dash(total.rss),
-        size_or_dash(total.pss),
-        size_or_dash(total.uss),
-        size_or_dash(total.swap)
+        words::footprint(&map.snapshot.process.footprint).replace(", ", " · ")
     )
 }
 
@@ -62,7 +60,7 @@ fn main(map: &Map) -> Markup {
             (sums("Protection", &summary.by_protection, &summary.total))
             (histogram(map))
             (free(map))
-            @if map.snapshot.dump.is_none() { (reclaimable(map)) }
+            @if map.snapshot.source == Source::Smaps || map.snapshot.source == Source::Pagemap { (reclaimable(map)) }
         }
         section id="regions" {
             h2 { "Regions" }

@@ -85,7 +85,12 @@ fn count(value: u64) -> Markup {
 
 /// A table of sums: with resident sizes of a process, with what was saved of a dump.
 fn sums(heading: &str, rows: &[Row], total: &Row) -> Markup {
-    let held: &[&str] = if total.saved.is_some() { &["In dump"] } else { &["RSS", "PSS", "USS", "Swap"] };
+    let held: &[&str] = match (total.saved, total.pss) {
+        (Some(_), _) => &["In dump"],
+        // Windows tells no more of a region.
+        (None, None) if total.swap.is_none() => &["In RAM", "Private"],
+        _ => &["RSS", "PSS", "USS", "Swap"],
+    };
     html! {
         h3 { (heading) }
         div.scroll {
@@ -104,8 +109,11 @@ fn sums(heading: &str, rows: &[Row], total: &Row) -> Markup {
 }
 
 fn sum(row: &Row, held: usize) -> Markup {
-    let live = [row.rss, row.pss, row.uss, row.swap];
-    let held = if held == 1 { &[row.saved][..] } else { &live };
+    let held: &[Option<Bytes>] = match held {
+        1 => &[row.saved],
+        2 => &[row.rss, row.uss],
+        _ => &[row.rss, row.pss, row.uss, row.swap],
+    };
     html! {
         tr {
             td { (row.label) }

@@ -1,5 +1,5 @@
 use maud::{Markup, html};
-use residue_analysis::growth::{Class, Verdict, VerdictKind, points};
+use residue_analysis::growth::{Class, Signal, Verdict, VerdictKind, points};
 use residue_analysis::{Diagnosis, Examined, Finding, Watched};
 use residue_model::{Bytes, Process, Sample, Snapshot};
 use serde::Serialize;
@@ -131,16 +131,28 @@ fn finding(finding: &Finding, snapshot: &Snapshot, ended: bool) -> Markup {
 
 fn footprint(diagnosis: &Diagnosis) -> Markup {
     let footprint = &diagnosis.map.snapshot.process.footprint;
-    let cells = [
-        ("RSS", footprint.rss),
-        ("PSS", footprint.pss),
-        ("USS", footprint.uss),
-        ("Swap", footprint.swap),
-        ("Anonymous", footprint.anon),
-        ("Files", footprint.file),
-        ("Shared memory", footprint.shmem),
-        ("Virtual", footprint.vss),
-    ];
+    let cells = match &footprint.windows {
+        Some(windows) => [
+            ("Commit", windows.commit),
+            ("Peak commit", windows.peak_commit),
+            ("Working set", windows.working_set),
+            ("Peak working set", windows.peak_working_set),
+            ("Private working set", windows.private_working_set),
+            ("Paged pool", windows.paged_pool),
+            ("Non-paged pool", windows.nonpaged_pool),
+            ("Virtual", footprint.vss),
+        ],
+        None => [
+            ("RSS", footprint.rss),
+            ("PSS", footprint.pss),
+            ("USS", footprint.uss),
+            ("Swap", footprint.swap),
+            ("Anonymous", footprint.anon),
+            ("Files", footprint.file),
+            ("Shared memory", footprint.shmem),
+            ("Virtual", footprint.vss),
+        ],
+    };
     html! {
         div.scroll {
             table {
@@ -188,11 +200,19 @@ impl Data {
                 series.samples.iter().map(|sample| value(sample).map(|Bytes(bytes)| bytes as f64)).collect();
             Line { label, values, primary }
         };
-        let parts = vec![
-            line("private anonymous + swap", true, &|sample| sample.footprint.private()),
-            line("RSS", false, &|sample| sample.footprint.rss),
-            line("shared memory", false, &|sample| sample.footprint.shmem),
-        ];
+        let is_windows = verdict.signal == Signal::Commit;
+        let parts = if is_windows {
+            vec![
+                line("commit", true, &|sample| sample.footprint.private()),
+                line("working set", false, &|sample| sample.footprint.rss),
+            ]
+        } else {
+            vec![
+                line("private anonymous + swap", true, &|sample| sample.footprint.private()),
+                line("RSS", false, &|sample| sample.footprint.rss),
+                line("shared memory", false, &|sample| sample.footprint.shmem),
+            ]
+        };
         let class = |&class: &Class| {
             let known = points(series, class);
             let value = |sample: &Sample| {
@@ -200,7 +220,7 @@ impl Data {
                 Some(known[place].1)
             };
             Line {
-                label: class_label(class),
+                label: class_label(class, is_windows),
                 values: series.samples.iter().map(value).collect(),
                 primary: false,
             }

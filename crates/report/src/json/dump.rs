@@ -1,14 +1,16 @@
 use std::io::Write;
 
-use residue_model::{Bytes, Gap};
+use residue_model::{Bytes, DumpFormat, Gap};
 use serde::Serialize;
 
 use super::{Target, write};
 use crate::Result;
 
-/// A core that was written, and what it cost.
+/// A dump that was written, and what it cost.
 #[derive(Clone, Debug, Serialize)]
 pub struct DumpedRow {
+    /// What kind of dump it is.
+    pub format: DumpFormat,
     /// How much memory it holds.
     pub saved: Bytes,
     /// How large the file looks.

@@ -112,6 +112,14 @@ impl<'a> Target<'a> {
     }
 }
 
+/// A document that knows its own schema, on one line.
+///
+/// # Errors
+/// When a part of it cannot be written as JSON.
+pub fn document(document: &impl Serialize) -> Result<Vec<u8>> {
+    Ok(serde_json::to_vec(document)?)
+}
+
 fn write<T: Serialize>(
     out: &mut impl Write,
     schema: &'static str,

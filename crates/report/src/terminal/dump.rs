@@ -1,13 +1,13 @@
 use std::io::Write;
 
-use residue_model::Gap;
+use residue_model::{DumpFormat, Gap};
 
 use super::{Screen, gaps};
 use crate::Result;
 use crate::json::DumpedRow;
 use crate::units::{counted, duration, size};
 
-/// Writes what a core holds and what it cost the process.
+/// Writes what a dump holds and what it cost the process.
 ///
 /// # Errors
 /// When the output cannot be written.
@@ -34,8 +34,13 @@ pub fn dumped(
         duration(dumped.estimate_ms / 1000.0)
     )?;
     let file = crate::words::quoted(file);
-    let gdb = if dumped.compressed { format!("zstd -d {file} for gdb") } else { format!("gdb -c {file}") };
-    let next = format!("next: residue triage {file}, or: {gdb}");
+    let debugger = match (dumped.format, dumped.compressed) {
+        (DumpFormat::Minidump, true) => format!("zstd -d {file} for WinDbg"),
+        (DumpFormat::Minidump, false) => format!("windbg -z {file}"),
+        (_, true) => format!("zstd -d {file} for gdb"),
+        (_, false) => format!("gdb -c {file}"),
+    };
+    let next = format!("next: residue triage {file}, or: {debugger}");
     writeln!(out, "{}", screen.wrap(&next, 0))?;
     gaps(out, screen, missing)
 }

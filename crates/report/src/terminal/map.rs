@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::{Map, RegionView};
-use residue_model::Source;
+use residue_model::{Os, Source};
 
 use super::regions::{allocations, regions};
 use super::sums::sums;
@@ -57,6 +57,7 @@ fn title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
             writeln!(out, "{}", screen.wrap(&line, 0))?;
             Ok(())
         }
+        None if map.snapshot.machine.os == Os::Windows => windows_title(out, screen, map),
         None => live_title(out, screen, map),
     }
 }
@@ -70,6 +71,23 @@ fn source(source: Source) -> &'static str {
         Source::Minidump => "the streams of the minidump",
         Source::VirtualQuery => "VirtualQueryEx",
     }
+}
+
+fn windows_title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {
+    if let Some(machine) = words::machine(&map.snapshot) {
+        writeln!(out, "{}", screen.wrap(&machine, 0))?;
+    }
+    let total = &map.summary.total;
+    let line = format!(
+        "{}-bit, {} regions, {} committed or reserved; read from {}",
+        map.snapshot.space.bits,
+        count(total.regions),
+        size(total.size),
+        source(map.snapshot.source),
+    );
+    writeln!(out, "{}", screen.wrap(&line, 0))?;
+    writeln!(out, "{}", screen.wrap(&words::footprint(&map.snapshot.process.footprint), 0))?;
+    Ok(())
 }
 
 fn live_title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> {

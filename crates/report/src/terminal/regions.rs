@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::{Chosen, Map, RegionView};
-use residue_model::{Counter, Region};
+use residue_model::{Counter, Os, Region};
 
 use super::Screen;
 use super::table::Table;
@@ -16,6 +16,8 @@ pub(super) fn regions(out: &mut impl Write, screen: Screen, map: &Map, view: &Re
     writeln!(out)?;
     if map.snapshot.dump.is_some() {
         saved(out, screen, map, &chosen)?;
+    } else if map.snapshot.machine.os == Os::Windows {
+        live_windows(out, screen, map, &chosen)?;
     } else {
         live(out, screen, &chosen)?;
     }
@@ -59,6 +61,33 @@ fn live(out: &mut impl Write, screen: Screen, regions: &[&Region]) -> Result<()>
             region.usage.label().to_owned(),
             note(region),
         ]);
+    }
+    table.write(out, screen)
+}
+
+/// The blocks of a Windows process in its own terms; how much of each is in RAM where that is told.
+fn live_windows(out: &mut impl Write, screen: Screen, map: &Map, regions: &[&Region]) -> Result<()> {
+    let is_told = map.summary.total.rss.is_some();
+    let mut table = Table::new().flush_left().number("START", 0).number("SIZE", 0);
+    if is_told {
+        table = table.number("IN RAM", 3).number("PRIVATE", 6);
+    }
+    table = table.term("STATE", 7).term("TYPE", 5).term("PROTECTION", 4).term("USAGE", 0).text("NAME", 1);
+    for region in regions {
+        let pages = region.pages.unwrap_or_default();
+        let mut cells = vec![format!("{:x}", region.range.start.0), size(region.size())];
+        if is_told {
+            let held = |counter| size_or_dash(region.counters.get(counter));
+            cells.extend([held(Counter::Rss), held(Counter::Uss)]);
+        }
+        cells.extend([
+            pages.state_name().to_owned(),
+            pages.kind_name().to_owned(),
+            protection(region),
+            region.usage.label().to_owned(),
+            note(region),
+        ]);
+        table.row(cells);
     }
     table.write(out, screen)
 }

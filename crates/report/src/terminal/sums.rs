@@ -29,8 +29,9 @@ pub(super) fn sums(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()
         // What is free is no part of the total.
         let total = (index != 2).then_some(&summary.total);
         writeln!(out)?;
-        if map.snapshot.dump.is_some() {
-            saved_sums(out, screen, headings[index], &rows, total, is_windows)?;
+        if map.snapshot.dump.is_some() || is_windows {
+            let held = Held::of(map);
+            held_sums(out, screen, headings[index], &rows, total, held, is_windows)?;
         } else {
             live_sums(out, screen, headings[index], &rows, total)?;
         }
@@ -74,12 +75,34 @@ fn live_sums(
     table.write(out, screen)
 }
 
-fn saved_sums(
+/// What is known of how much of a region is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// What a dump saved of it.
+    Saved,
+    /// What of it is in RAM, on Windows.
+    Resident,
+    /// Nothing: the system does not tell.
+    Untold,
+}
+
+impl Held {
+    fn of(map: &Map) -> Held {
+        match (&map.snapshot.dump, map.summary.total.rss) {
+            (Some(_), _) => Held::Saved,
+            (None, Some(_)) => Held::Resident,
+            (None, None) => Held::Untold,
+        }
+    }
+}
+
+fn held_sums(
     out: &mut impl Write,
     screen: Screen,
     heading: &str,
     rows: &[&Row],
     total: Option<&Row>,
+    held: Held,
     is_windows: bool,
 ) -> Result<()> {
     let [count, whole, busy, space] = if is_windows {
@@ -94,18 +117,27 @@ fn saved_sums(
         .number(whole, 0)
         .number(busy, 0)
         .number(space, 3)
-        .number("LARGEST", 4)
-        .number("IN DUMP", 1);
+        .number("LARGEST", 4);
+    table = match held {
+        Held::Saved => table.number("IN DUMP", 1),
+        Held::Resident => table.number("IN RAM", 1).number("PRIVATE", 2),
+        Held::Untold => table,
+    };
     for row in rows.iter().copied().chain(total) {
-        table.row(vec![
+        let mut cells = vec![
             row.label.clone(),
             row.regions.to_string(),
             size(row.size),
             percent(row.share_of_mapped),
             percent(row.share_of_space),
             size(row.largest),
-            size_or_dash(row.saved),
-        ]);
+        ];
+        match held {
+            Held::Saved => cells.push(size_or_dash(row.saved)),
+            Held::Resident => cells.extend([size_or_dash(row.rss), size_or_dash(row.uss)]),
+            Held::Untold => {}
+        }
+        table.row(cells);
     }
     table.write(out, screen)
 }

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use residue_analysis::growth::{Class, Place, Verdict, VerdictKind, points};
+use residue_analysis::growth::{Class, Place, Signal, Verdict, VerdictKind, points};
 use residue_analysis::{Diagnosis, Map, Severity, Watched};
 use residue_model::{Bytes, Process, Series, Source};
 
@@ -142,6 +142,9 @@ fn verdict(out: &mut impl Write, screen: Screen, verdict: &Verdict, process: &Pr
 
 fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
     let footprint = &diagnosis.map.snapshot.process.footprint;
+    if footprint.windows.is_some() {
+        return windows_footprint(out, screen, diagnosis);
+    }
     let source = match diagnosis.map.snapshot.source {
         Source::Pagemap => "page table",
         _ => "smaps",
@@ -174,6 +177,40 @@ fn footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Res
     table.write(out, screen)
 }
 
+/// What a Windows process has, by usage: promised memory, wherever it is.
+fn windows_footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis) -> Result<()> {
+    let map = &diagnosis.map;
+    writeln!(out, "\n{}", screen.heading("FOOTPRINT"))?;
+    writeln!(out, "  {}", screen.wrap(&words::footprint(&map.snapshot.process.footprint), 2))?;
+    let free = &map.free;
+    let line = format!(
+        "{}-bit address space: {} committed or reserved in {} blocks; {} free in {} ranges, the largest {}",
+        map.snapshot.space.bits,
+        size(map.summary.total.size),
+        count(map.summary.total.regions),
+        size(free.total),
+        count(free.ranges),
+        size(free.largest)
+    );
+    writeln!(out, "  {}", screen.wrap(&line, 2))?;
+    let mut table = Table::new()
+        .term("USAGE", 0)
+        .number("BLOCKS", 2)
+        .number("SIZE", 0)
+        .number("SHARE", 3)
+        .number("LARGEST", 4);
+    for row in map.summary.by_usage.iter().take(6) {
+        table.row(vec![
+            row.label.clone(),
+            row.regions.to_string(),
+            size(row.size),
+            percent(row.share_of_mapped),
+            size(row.largest),
+        ]);
+    }
+    table.write(out, screen)
+}
+
 fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdict) -> Result<()> {
     writeln!(out, "\n{}", screen.heading("GROWTH BY CLASS"))?;
     let mut table = Table::new()
@@ -192,7 +229,7 @@ fn growth(out: &mut impl Write, screen: Screen, series: &Series, verdict: &Verdi
         let place = verdict.places.iter().flatten().find(|place| place.class == class);
         let values: Vec<f64> = points.iter().map(|point| point.1).collect();
         table.row(vec![
-            words::class_label(class).to_owned(),
+            words::class_label(class, verdict.signal == Signal::Commit).to_owned(),
             size_of(last.1),
             change(whole(last.1) - whole(first.1)),
             match (&verdict.places, place) {

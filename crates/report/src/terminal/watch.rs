@@ -26,13 +26,17 @@ impl WatchLines {
         WatchLines { screen, name, last: None, private: Vec::new() }
     }
 
-    /// The headings.
+    /// The headings, in the terms of the system that the first sample is of.
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn header(&self, out: &mut impl Write) -> Result<()> {
-        let cells =
-            ["TIME", "PRIVATE+SWAP", "CHANGE", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"].map(String::from);
+    pub fn header(&self, out: &mut impl Write, first: &Sample) -> Result<()> {
+        let cells = if is_windows(first) {
+            ["TIME", "COMMIT", "CHANGE", "WORKING SET", "HEAP", "VIRTUALALLOC", "LARGEST FREE", "HANDLES"]
+        } else {
+            ["TIME", "PRIVATE+SWAP", "CHANGE", "RSS", "HEAP", "MMAP", "SHARED", "MAJFLT"]
+        };
+        let cells = cells.map(String::from);
         let line = self.fit(&cells, "");
         writeln!(out, "{}", self.screen.faint(line.trim_end()))?;
         Ok(())
@@ -50,6 +54,11 @@ impl WatchLines {
             change_or_dash(last.and_then(|last| Some(value(sample)?.signed_since(value(last)?))))
         };
         let faults = last.and_then(|last| Some(sample.majflt?.saturating_sub(last.majflt?)));
+        let (shared, count) = if is_windows(sample) {
+            (size_or_dash(sample.free.map(|free| free.largest)), sample.handles)
+        } else {
+            (delta(&|sample| sample.footprint.shmem), faults)
+        };
         let cells = [
             format!("{:.1} s", sample.seconds),
             size_or_dash(private),
@@ -57,8 +66,8 @@ impl WatchLines {
             delta(&|sample| sample.footprint.rss),
             delta(&|sample| class(sample, Class::Heap)),
             delta(&|sample| class(sample, Class::Mmap)),
-            delta(&|sample| sample.footprint.shmem),
-            faults.map_or_else(|| "-".into(), |faults| faults.to_string()),
+            shared,
+            count.map_or_else(|| "-".into(), |count| count.to_string()),
         ];
         let line = self.fit(&cells, &sparkline(&self.private, SPARK));
         writeln!(out, "{}", line.trim_end())?;
@@ -71,7 +80,7 @@ impl WatchLines {
         let limit = self.screen.width.unwrap_or(usize::MAX);
         let mut line = self.name.as_ref().map(|name| format!("{name:<20.20} ")).unwrap_or_default();
         let mut used = line.chars().count();
-        for (cell, width) in cells.iter().zip([8, 13, 12, 12, 12, 12, 12, 7]) {
+        for (cell, width) in cells.iter().zip([8, 13, 12, 12, 12, 13, 13, 8]) {
             if used + width > limit {
                 return line;
             }
@@ -84,6 +93,10 @@ impl WatchLines {
         }
         line
     }
+}
+
+fn is_windows(sample: &Sample) -> bool {
+    sample.footprint.windows.is_some()
 }
 
 fn class(sample: &Sample, class: Class) -> Option<Bytes> {

@@ -80,7 +80,8 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
         Evidence::Exhausted { free, space, is_derived } => (
             format!("the 32-bit address space runs out: {} of {} left", size(*free), size(*space)),
             vec![format!(
-                "mmap and malloc fail when it ends, however much RAM the machine has{}",
+                "{} and malloc fail when it ends, however much RAM the machine has{}",
+                if os == Os::Windows { "VirtualAlloc" } else { "mmap" },
                 at_most(*is_derived)
             )],
             format!("residue map {target} --sort size"),
@@ -94,10 +95,10 @@ fn texts(evidence: &Evidence, target: &str, os: Os) -> (String, Vec<String>, Str
             format!("residue map {target} --sort size"),
         ),
         Evidence::NearLimit { limit, used } => (
-            format!("{} of {} used: {}", size(*used), size(limit.limit), limit_name(limit.kind)),
+            format!("{} of {} used: {}", size(*used), size(limit.limit), limit_name(limit.kind, os)),
             vec![format!("{}, {} left", limit.source, size(limit.limit - *used))],
             match limit.kind {
-                LimitKind::Machine => "residue ps --top 20".into(),
+                LimitKind::Machine | LimitKind::Commit => "residue ps --top 20".into(),
                 _ => format!("residue watch {target} --for 10m"),
             },
         ),
@@ -269,8 +270,11 @@ fn signal_name(signal: Signal) -> &'static str {
     }
 }
 
-fn limit_name(kind: LimitKind) -> &'static str {
+fn limit_name(kind: LimitKind, os: Os) -> &'static str {
     match kind {
+        LimitKind::AddressSpace if os == Os::Windows => {
+            "the address space is nearly full, VirtualAlloc and malloc will fail"
+        }
         LimitKind::Cgroup => "the cgroup is nearly full, the OOM killer is next",
         LimitKind::AddressSpace => "RLIMIT_AS is near, mmap and malloc will fail",
         LimitKind::Data => "RLIMIT_DATA is near, brk and mmap will fail",

@@ -2,6 +2,7 @@
 
 mod content;
 mod finding;
+mod footprint;
 mod region;
 mod search;
 mod target;
@@ -9,8 +10,9 @@ mod verdict;
 
 pub use content::{ContentText, content};
 pub use finding::{FindingText, finding, no_findings};
+pub use footprint::footprint;
 pub use region::{protection, remark};
 pub use search::preview;
 pub(crate) use target::quoted;
-pub use target::{argument, dump, target};
+pub use target::{argument, dump, machine, target};
 pub use verdict::{VerdictText, class_label, headline, verdict};

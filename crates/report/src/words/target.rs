@@ -18,13 +18,29 @@ pub fn argument(snapshot: &Snapshot) -> String {
     }
 }
 
-/// A word as a POSIX shell reads it back.
+/// A word as a shell reads it back: that of Windows for what only Windows would call a path, else a POSIX one.
 pub(crate) fn quoted(word: &str) -> String {
+    if is_windows_path(word) {
+        let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@\\~".contains(letter);
+        return if word.chars().all(is_plain) { word.to_owned() } else { format!("\"{word}\"") };
+    }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
     if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn is_windows_path(word: &str) -> bool {
+    word.starts_with(r"\\") || word.get(1..3) == Some(r":\")
+}
+
+/// What a process runs on: `Windows 10.0.19045, x86-64`; nothing of one on this Linux.
+pub fn machine(snapshot: &Snapshot) -> Option<String> {
+    let machine = &snapshot.machine;
+    let version = machine.os_version.as_deref()?;
+    let cpu = machine.cpu.as_deref().unwrap_or("unknown processor");
+    Some(format!("{} {version}, {cpu}", machine.os.label()))
 }
 
 /// What a dump is of: format, program, system, and what ended it.
@@ -66,5 +82,7 @@ mod tests {
         assert_eq!(named("/tmp/core.1"), "/tmp/core.1");
         assert_eq!(named("my dump's.dmp"), r"'my dump'\''s.dmp'");
         assert_eq!(quoted("--in"), "'--in'");
+        assert_eq!(quoted(r"C:\dumps\a.dmp"), r"C:\dumps\a.dmp");
+        assert_eq!(quoted(r"C:\my dumps\a.dmp"), r#""C:\my dumps\a.dmp""#);
     }
 }

@@ -30,10 +30,10 @@ pub fn verdict(verdict: &Verdict, process: &Process) -> VerdictText {
         rate: rate_text(verdict),
         forecast: verdict.forecast.as_ref().map(forecast).unwrap_or_default(),
         confidence: confidence(verdict),
-        places: verdict
-            .places
-            .as_deref()
-            .map_or_else(|| "not known: its regions were not read, or too seldom".into(), places),
+        places: verdict.places.as_deref().map_or_else(
+            || "not known: its regions were not read, or too seldom".into(),
+            |found| places(found, verdict.signal),
+        ),
         why: why(verdict),
         next: next(verdict, process),
     }
@@ -50,9 +50,13 @@ pub fn headline(kind: VerdictKind) -> &'static str {
     }
 }
 
-/// A class of memory and what it usually means.
-pub fn class_label(class: Class) -> &'static str {
+/// A class of memory and what it usually means, on Windows or elsewhere.
+pub fn class_label(class: Class, is_windows: bool) -> &'static str {
     match class {
+        Class::Heap if is_windows => "heaps: HeapAlloc, malloc, new",
+        Class::Mmap if is_windows => "VirtualAlloc: memory outside of heaps",
+        Class::Files if is_windows => "images and mapped files",
+        Class::Other if is_windows => "TEB, PEB",
         Class::Heap => "heap (brk and arenas): small blocks",
         Class::Mmap => "anonymous mmap: large blocks",
         Class::Shared => "shared memory",
@@ -76,7 +80,7 @@ fn rate_text(verdict: &Verdict) -> String {
 fn forecast(forecast: &Forecast) -> String {
     let limit = match forecast.limit.kind {
         LimitKind::Cgroup => "the cgroup limit",
-        LimitKind::AddressSpace => "RLIMIT_AS",
+        LimitKind::AddressSpace => forecast.limit.source.as_str(),
         LimitKind::Data => "RLIMIT_DATA",
         LimitKind::Machine => "the end of the machine's memory",
         LimitKind::Commit => "the commit limit",
@@ -99,7 +103,8 @@ fn confidence(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn places(places: &[Place]) -> String {
+fn places(places: &[Place], signal: Signal) -> String {
+    let class_label = |class| class_label(class, signal == Signal::Commit);
     let growing =
         |judged: bool| places.iter().filter(move |place| place.judged == judged && place.rate.estimate > 0.0);
     let mut parts: Vec<String> = growing(true)
@@ -197,9 +202,17 @@ fn next(verdict: &Verdict, process: &Process) -> String {
             format!("residue watch {pid} --for 10m")
         }
         (VerdictKind::LikelyLeak | VerdictKind::Step, _) => {
-            let usage =
-                verdict.places.iter().flatten().next().map_or("anonymous", |place| usage_filter(place.class));
-            format!("residue map {pid} --filter 'usage={usage}' --sort rss")
+            let usage = verdict
+                .places
+                .iter()
+                .flatten()
+                .next()
+                .map_or("anonymous", |place| usage_filter(place.class, verdict.signal));
+            match verdict.signal {
+                // In cmd only these are quotes.
+                Signal::Commit => format!("residue map {pid} --filter \"usage={usage}\" --sort size"),
+                _ => format!("residue map {pid} --filter 'usage={usage}' --sort rss"),
+            }
         }
         _ => format!("residue map {pid}"),
     }
@@ -207,18 +220,21 @@ fn next(verdict: &Verdict, process: &Process) -> String {
 
 /// Looks for the one that took over: a service that ends is started again, under another number.
 pub(super) fn successor(process: &Process) -> String {
-    if process.name == "residue" {
+    if matches!(process.name.as_str(), "residue" | "residue.exe") {
         // Ourselves, the demo: `ps` leaves out who looks for its own name.
         return "residue ps --top 10".into();
     }
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     let pattern: String =
         process.name.chars().map(|letter| if is_plain(letter) { letter } else { '.' }).collect();
-    format!("residue ps --filter 'process=^{pattern}'")
+    let quote = if process.footprint.windows.is_some() { '"' } else { '\'' };
+    format!("residue ps --filter {quote}process=^{pattern}{quote}")
 }
 
-fn usage_filter(class: Class) -> &'static str {
+fn usage_filter(class: Class, signal: Signal) -> &'static str {
     match class {
+        Class::Heap if signal == Signal::Commit => "heap",
+        Class::Mmap if signal == Signal::Commit => "unknown",
         Class::Heap => "heap|arena",
         Class::Mmap | Class::Other => "anonymous",
         Class::Shared => "shared",

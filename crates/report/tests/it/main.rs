@@ -2,6 +2,7 @@
 
 mod dead;
 mod json;
+mod live_windows;
 mod page;
 mod sample;
 mod terminal;

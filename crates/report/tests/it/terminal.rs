@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 use residue_analysis::accounting::{Machine, View};
 use residue_analysis::{Diff, DiffRegion, RegionView};
-use residue_model::{Bytes, SystemMemory};
+use residue_model::{Bytes, Os, SystemMemory};
 use residue_report::Result;
 use residue_report::terminal::{self, MapView, PsStyle, Screen, Sizes};
 
@@ -17,7 +17,7 @@ const VIEW: PsStyle = PsStyle { sizes: Sizes::Units, header: true, totals: true 
 
 fn processes(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
     let table = sample::table();
-    terminal::processes(out, screen, &table, View::Process.default_columns(), VIEW)?;
+    terminal::processes(out, screen, &table, View::Process.default_columns(Os::Linux), VIEW)?;
     terminal::gaps(out, screen, &table.gaps)
 }
 
@@ -41,7 +41,7 @@ fn triage(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
 fn watch(out: &mut Vec<u8>, screen: Screen) -> Result<()> {
     let watched = sample::watched();
     let mut lines = terminal::WatchLines::new(screen, None);
-    lines.header(out)?;
+    lines.header(out, &watched.series.samples[0])?;
     watched.series.samples.iter().take(4).try_for_each(|sample| lines.sample(out, sample))?;
     terminal::watched(out, screen, &watched, true)
 }

@@ -52,9 +52,9 @@ impl Counted {
     }
 
     /// Without the zeros that cannot be: a living process has pages, pools, faults and threads. Wine fills in what it
-    /// does not know with zeros, and older Windows some of it.
+    /// does not know with zeros, and older Windows some of it. Wine's virtual size is that of the process of the host.
     #[must_use]
-    pub fn believed(self) -> Counted {
+    pub fn believed(self, is_wine: bool) -> Counted {
         let size = |size: Option<Bytes>| size.filter(|&size| size > Bytes::ZERO);
         let count = |count: Option<u64>| count.filter(|&count| count > 0);
         Counted {
@@ -66,7 +66,7 @@ impl Counted {
             peak_pagefile_usage: size(self.peak_pagefile_usage),
             paged_pool: size(self.paged_pool),
             nonpaged_pool: size(self.nonpaged_pool),
-            virtual_size: size(self.virtual_size),
+            virtual_size: size(self.virtual_size).filter(|_| !is_wine),
             page_faults: count(self.page_faults),
             handles: count(self.handles),
             threads: count(self.threads),
@@ -124,12 +124,12 @@ mod tests {
             page_faults: Some(0),
             ..Counted::default()
         };
-        let footprint = wine.believed().footprint();
+        let footprint = wine.believed(true).footprint();
         let windows = footprint.windows.expect("a Windows process");
         assert_eq!((windows.commit, windows.paged_pool), (Some(Bytes(4096)), None));
-        assert_eq!(wine.believed().page_faults, None);
-        assert!(wine.believed().missing().contains(&"paged pool"));
-        assert!(!wine.believed().missing().contains(&"commit"));
+        assert_eq!(wine.believed(true).page_faults, None);
+        assert!(wine.believed(true).missing().contains(&"paged pool"));
+        assert!(!wine.believed(true).missing().contains(&"commit"));
     }
 
     #[test]

@@ -18,4 +18,4 @@ pub use queried::Queried;
 pub(crate) use queried::{loaded, module_at, regions};
 pub use recording::Recorded;
 pub(crate) use recording::is_recording;
-pub use selfcheck::{Check, Outcome, Selfcheck, checks};
+pub use selfcheck::{Check, Outcome, Selfcheck, Who, checks, follows};

@@ -3,12 +3,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use residue_model::{
-    Address, Bytes, Gap, Limit, LimitKind, Limits, Machine, Memory, Module, Os, Process, ProcessId, Range,
-    Region, Snapshot, Source, SystemMemory, Thread, Visit,
+    Address, AddressSpace, Bytes, Gap, Limit, LimitKind, Limits, Machine, Memory, Module, Os, Process,
+    ProcessId, Range, Region, Snapshot, Source, SystemMemory, Thread, Visit,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Counted, Queried, regions, space};
+use crate::image::part;
 
 /// Everything that the calls of Windows said of one process, as they said it.
 ///
@@ -81,13 +82,16 @@ impl Observation {
     /// What is known of the process when all calls are taken together.
     pub fn process(&self) -> Process {
         let counted = self.counted();
+        let ranges: Bytes = self.queried.iter().map(|query| query.range.size()).sum();
+        let mut footprint = counted.footprint();
+        footprint.vss.get_or_insert(ranges);
         Process {
             pid: ProcessId(self.process.pid),
             start_ticks: self.process.created,
             name: self.process.name.clone(),
             command: self.process.command.clone(),
             user: self.process.user.clone(),
-            footprint: counted.footprint(),
+            footprint,
             minflt: counted.page_faults,
             threads: counted.threads.or((!self.threads.is_empty()).then_some(self.threads.len() as u64)),
             maps: Some(self.queried.len() as u64),
@@ -96,20 +100,25 @@ impl Observation {
         }
     }
 
-    fn counted(&self) -> Counted {
-        self.counted.values().fold(Counted::default(), |known, counted| known.or(counted.believed()))
+    /// What all calls together say.
+    pub fn counted(&self) -> Counted {
+        self.counted
+            .values()
+            .fold(Counted::default(), |known, counted| known.or(counted.believed(self.system.wine.is_some())))
     }
 
     /// The process as it stood. `memory` is looked at for the header of its program.
     pub fn snapshot(&self, memory: &dyn Memory) -> Snapshot {
-        let regions = regions(&self.queried, &self.modules, &self.files);
+        let mut regions = regions(&self.queried, &self.modules, &self.files);
+        // A live process may reserve memory while it is asked range by range.
+        part(&mut regions);
         let native_bits = if matches!(self.process.cpu.as_str(), "x86-64" | "aarch64") { 64 } else { 32 };
         let space = space(native_bits, &self.modules, memory, &regions);
         let mut gaps = self.gaps.clone();
         gaps.extend(self.missing());
         let process = self.process();
         Snapshot {
-            limits: limits(&process, &self.system.memory, space.bits, space.range),
+            limits: limits(&regions, &self.system.memory, space),
             process,
             threads: self.threads.clone(),
             modules: self.modules.clone(),
@@ -129,7 +138,7 @@ impl Observation {
     }
 
     /// Counters that no call gave.
-    fn missing(&self) -> Option<Gap> {
+    pub(super) fn missing(&self) -> Option<Gap> {
         let missing = self.counted().missing();
         let why = match &self.system.wine {
             Some(version) => format!("this is Wine {version}, which does not count them"),
@@ -163,23 +172,20 @@ impl System {
 }
 
 /// What a Windows process can grow into.
-pub(crate) fn limits(process: &Process, system: &SystemMemory, bits: u8, space: Range) -> Limits {
+fn limits(regions: &[Region], system: &SystemMemory, space: AddressSpace) -> Limits {
     let mut memory = Vec::new();
     let mut add = |kind, limit: Option<Bytes>, used: Option<Bytes>, source: &str| {
-        if let Some(limit) = limit {
+        if let Some(limit) = limit.filter(|_| used.is_some()) {
             memory.push(Limit { kind, limit, used, source: source.into() });
         }
     };
     let taken = system.total.zip(system.available).map(|(total, available)| total - available);
-    add(
-        LimitKind::Machine,
-        system.total.filter(|_| taken.is_some()),
-        taken,
-        "ullAvailPhys of GlobalMemoryStatusEx",
-    );
+    add(LimitKind::Machine, system.total, taken, "ullAvailPhys of GlobalMemoryStatusEx");
     add(LimitKind::Commit, system.commit_limit, system.committed, "CommitLimit of GetPerformanceInfo");
-    if bits == 32 {
-        add(LimitKind::AddressSpace, Some(space.size()), process.footprint.vss, "32-bit address space");
+    if space.bits == 32 {
+        let used =
+            regions.iter().filter_map(|region| region.range.overlap(space.range)).map(Range::size).sum();
+        add(LimitKind::AddressSpace, Some(space.range.size()), Some(used), "the 32-bit address space");
     }
     memory.sort_by_key(|limit| limit.headroom().unwrap_or(limit.limit));
     Limits { memory, max_map_count: None }
@@ -241,13 +247,13 @@ mod tests {
 
     #[test]
     fn a_32_bit_process_is_bounded_by_its_address_space() {
-        let process = Process {
-            footprint: Counted { virtual_size: Some(Bytes::mib(1900)), ..Counted::default() }.footprint(),
-            ..Process::default()
-        };
-        let space = Range { start: Address(0x1_0000), end: Address(0x7fff_0000) };
-        let limits = limits(&process, &SystemMemory::default(), 32, space);
+        let range = Range { start: Address(0x1_0000), end: Address(0x7fff_0000) };
+        let taken = Range { start: Address(0x1000_0000), end: Address(0x7fff_0000) };
+        let above = Range { start: Address(0x7ffe_0000_0000), end: Address(0x7fff_0000_0000) };
+        let regions = [taken, above].map(|range| Region { range, ..Region::default() });
+        let limits = limits(&regions, &SystemMemory::default(), AddressSpace { bits: 32, range });
+        assert_eq!(limits.memory.len(), 1);
         assert_eq!(limits.memory[0].kind, LimitKind::AddressSpace);
-        assert!(limits.memory[0].headroom() < Some(Bytes::mib(150)));
+        assert_eq!(limits.memory[0].headroom(), Some(Bytes(0x1000_0000 - 0x1_0000)));
     }
 }

@@ -70,10 +70,7 @@ pub(crate) fn regions(queried: &[Queried], modules: &[Module], files: &[(Address
         let is_section = query.pages.backing() != Backing::PrivateAnonymous;
         query.region(module.or_else(|| file(query.allocation_base).filter(|_| is_section)))
     };
-    let mut regions: Vec<Region> = queried.iter().map(named).collect();
-    // A live process may reserve memory while it is asked range by range.
-    part(&mut regions);
-    regions
+    queried.iter().map(named).collect()
 }
 
 /// The loaded modules in order of address, each with the range that is its own: where several claim an address, the one

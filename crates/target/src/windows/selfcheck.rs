@@ -3,7 +3,7 @@
 //! Residue is built and tested without a Windows machine at hand. Whoever has one can let it check itself, and send the
 //! recording: it is concluded again, and compared again, anywhere.
 
-use residue_model::{Bytes, Pages};
+use residue_model::{Bytes, Gap, Pages};
 use serde::{Deserialize, Serialize};
 
 use super::{Counted, Observation};
@@ -15,10 +15,52 @@ pub struct Selfcheck {
     pub schema: String,
     /// The version that wrote it.
     pub residue: String,
+    /// Who looked at itself.
+    pub target: Who,
+    /// What could not be asked.
+    pub gaps: Vec<Gap>,
     /// What was compared, and how it came out.
     pub checks: Vec<Check>,
     /// What the process saw of itself.
     pub observation: Observation,
+}
+
+impl Selfcheck {
+    /// The schema of the document, which is also how a recording is known.
+    pub const SCHEMA: &str = "residue.selfcheck/1";
+
+    /// What came out of some checks of an observation.
+    pub fn of(observation: Observation, checks: Vec<Check>, version: &str) -> Selfcheck {
+        let gaps = observation.gaps.iter().cloned().chain(observation.missing()).collect();
+        Selfcheck {
+            schema: Selfcheck::SCHEMA.into(),
+            residue: version.into(),
+            target: Who {
+                kind: "process".into(),
+                pid: observation.process.pid,
+                name: observation.process.name.clone(),
+            },
+            gaps,
+            checks,
+            observation,
+        }
+    }
+
+    /// Whether nothing contradicts anything.
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|check| check.outcome != Outcome::Fail)
+    }
+}
+
+/// The process that looked at itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// `process`.
+    pub kind: String,
+    /// Its number.
+    pub pid: u32,
+    /// The file name of its program.
+    pub name: String,
 }
 
 /// One comparison.
@@ -73,10 +115,11 @@ fn agreement(observation: &Observation, checks: &mut Vec<Check>) {
         ("virtual size", |counted| counted.virtual_size),
     ];
     for (name, value) in COUNTERS {
+        let is_wine = observation.system.wine.is_some();
         let given: Vec<(&str, Bytes)> = observation
             .counted
             .iter()
-            .filter_map(|(call, counted)| Some((call.as_str(), value(&counted.believed())?)))
+            .filter_map(|(call, counted)| Some((call.as_str(), value(&counted.believed(is_wine))?)))
             .collect();
         let detail: Vec<String> = given.iter().map(|(call, bytes)| format!("{call} {bytes}")).collect();
         let least = given.iter().map(|(_, bytes)| *bytes).min();
@@ -95,6 +138,19 @@ fn agreement(observation: &Observation, checks: &mut Vec<Check>) {
 
 fn outcome(holds: bool) -> Outcome {
     if holds { Outcome::Pass } else { Outcome::Fail }
+}
+
+/// Whether a counter followed what the process did with memory of its own.
+pub fn follows(what: &str, before: Option<Bytes>, after: Option<Bytes>, wanted: Bytes) -> Check {
+    let (outcome, detail) = match before.zip(after) {
+        None => (Outcome::NotGiven, "the counter is not given".into()),
+        Some((before, after)) => {
+            let moved = Bytes(after.0.saturating_sub(before.0));
+            let near = moved + DRIFT >= wanted && moved <= wanted + DRIFT;
+            (outcome(near), format!("{before} before, {after} after"))
+        }
+    };
+    Check { what: what.into(), outcome, detail }
 }
 
 fn order(observation: &Observation) -> Check {
@@ -124,7 +180,7 @@ fn alignment(observation: &Observation) -> Check {
 /// What is reserved or committed is the virtual size; kernels add a little of their own.
 fn virtual_size(observation: &Observation) -> Check {
     let ranges: Bytes = observation.queried.iter().map(|query| query.range.size()).sum();
-    let counted = observation.counted.values().find_map(|counted| counted.believed().virtual_size);
+    let counted = observation.counted().virtual_size;
     let (outcome, detail) = match counted {
         None => (Outcome::NotGiven, format!("the ranges take {ranges}")),
         Some(counted) => {

@@ -1,11 +1,17 @@
 //! Runs the command, and whatever knows the truth besides it.
 
+#[cfg(target_os = "linux")]
 pub(crate) mod begun;
+#[cfg(target_os = "linux")]
 pub(crate) mod browser;
+#[cfg(target_os = "linux")]
 pub(crate) mod crowd;
+#[cfg(target_os = "linux")]
 pub(crate) mod dumped;
 pub(crate) mod folder;
+#[cfg(target_os = "linux")]
 pub(crate) mod oracle;
+#[cfg(target_os = "linux")]
 pub(crate) mod stranger;
 
 use std::process::{Command, Output, Stdio};

@@ -66,7 +66,8 @@ impl Handle {
 
     /// Takes a handle that some call opened; `None` for the one that means failure.
     pub(super) fn owned(raw: HANDLE) -> Option<Handle> {
-        (!raw.is_null()).then_some(Handle { raw, is_owned: true })
+        // Not made for nothing: what is made is closed.
+        (!raw.is_null()).then(|| Handle { raw, is_owned: true })
     }
 
     /// Opens a process, with the privilege to debug others where that is needed and held.

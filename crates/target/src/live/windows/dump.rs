@@ -16,6 +16,7 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
 
 use super::Host;
 use super::access::{Handle, Right};
+use super::host::wine;
 use super::process::{Depth, take};
 use crate::live::output::{Draft, Place};
 use crate::{DumpProgress, Dumped, Error, ErrorKind, Estimate, Result, open_dump};
@@ -37,7 +38,8 @@ impl Default for DumpOptions<'_> {
     }
 }
 
-/// How fast memory goes into a file: a tenth of what disks of today take, for Windows copies in small pieces.
+/// How fast memory goes into a file: a tenth of what disks of today take, for Windows copies in small pieces. Under Wine
+/// every piece is a message to its server.
 const WRITTEN_BYTES_A_SECOND: u64 = 100 << 20;
 
 /// What a dump of this process would cost.
@@ -49,8 +51,8 @@ pub fn estimate(_: &Host, pid: ProcessId, _: &DumpOptions<'_>) -> Result<Estimat
     let committed =
         queried.iter().filter(|query| query.pages.is_committed() && query.pages.protection().read);
     let size: Bytes = committed.map(|query| query.range.size()).sum();
-    let stopped =
-        Duration::from_millis(20) + Duration::from_secs_f64(size.0 as f64 / WRITTEN_BYTES_A_SECOND as f64);
+    let speed = if wine().is_some() { WRITTEN_BYTES_A_SECOND / 16 } else { WRITTEN_BYTES_A_SECOND };
+    let stopped = Duration::from_millis(20) + Duration::from_secs_f64(size.0 as f64 / speed as f64);
     Ok(Estimate { size, stopped, staging: Bytes::ZERO })
 }
 

@@ -15,6 +15,7 @@ pub struct Probe {
     age_seconds: Option<f64>,
     space: AddressSpace,
     counters: VmQuery,
+    is_wine: bool,
 }
 
 impl Probe {
@@ -35,6 +36,7 @@ impl Probe {
             age_seconds: age.map(|ticks| ticks as f64 * 1e-7),
             space,
             counters: VmQuery::default(),
+            is_wine: observation.system.wine.is_some(),
         })
     }
 
@@ -69,8 +71,8 @@ impl Probe {
         let own = self.counters.read(&self.handle).ok_or_else(|| self.ended())?;
         let own = Counted { handles: handles(&self.handle), ..own };
         let counted = match detail {
-            Detail::Quick => own.believed(),
-            Detail::Full => own.believed().or(self.listed()?.believed()),
+            Detail::Quick => own.believed(self.is_wine),
+            Detail::Full => own.or(self.listed()?).believed(self.is_wine),
         };
         // The handle outlives the process: its counters stay, and its memory is gone.
         if counted.working_set.is_none() {

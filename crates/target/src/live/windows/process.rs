@@ -90,7 +90,11 @@ pub fn observe(pid: ProcessId) -> Result<Observation> {
 }
 
 pub(super) fn take(pid: ProcessId, depth: Depth) -> Result<Observation> {
-    let handle = Handle::open(pid, Right::Query)?;
+    let handle = match Handle::open(pid, Right::Read) {
+        // Modules are listed only to those who may read; everything else is not.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Handle::open(pid, Right::Query)?,
+        other => other?,
+    };
     let listed = list::processes()?.into_iter().find(|listed| listed.pid == pid);
     let Some(listed) = listed else { return Err(Error::no_process(pid)) };
     let mut observation = Observation {

@@ -16,7 +16,7 @@ use crate::{Census, File, Result, Selection};
 /// When the list of processes cannot be read.
 pub fn sweep(host: &Host, selection: &Selection<'_>, _: &mut Visitor<'_>) -> Result<Census> {
     let mut census = Census { system: system(host), ..Census::default() };
-    let mut accounts = Accounts::default();
+    let (mut accounts, is_wine) = (Accounts::default(), host::wine().is_some());
     let listed = list::processes()?;
     let (all, mut denied) = (listed.len(), 0);
     for (done, listed) in listed.into_iter().enumerate() {
@@ -25,7 +25,7 @@ pub fn sweep(host: &Host, selection: &Selection<'_>, _: &mut Visitor<'_>) -> Res
         if listed.pid.0 == 0 {
             continue;
         }
-        let mut process = counted(&listed);
+        let mut process = counted(&listed, is_wine);
         if selection.files.contains(File::Status) || selection.files.contains(File::Cmdline) {
             match Handle::open(listed.pid, Right::Count) {
                 Ok(handle) => {
@@ -50,8 +50,8 @@ pub fn sweep(host: &Host, selection: &Selection<'_>, _: &mut Visitor<'_>) -> Res
     Ok(census)
 }
 
-fn counted(listed: &Listed) -> Process {
-    let counted = listed.counted.believed();
+fn counted(listed: &Listed, is_wine: bool) -> Process {
+    let counted = listed.counted.believed(is_wine);
     Process {
         pid: listed.pid,
         start_ticks: Some(listed.created),

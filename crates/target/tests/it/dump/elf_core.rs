@@ -47,8 +47,8 @@ fn what_was_not_saved_is_never_zero() {
     let opened = open(&core.build());
     let snapshot = opened.sound();
     assert_eq!(opened.read(0x1_0ffe, 4), [7, 7]);
-    assert_eq!(opened.read(0x1_1000, 4), []);
-    assert_eq!(opened.read(0x9_0000, 4), []);
+    assert!(opened.read(0x1_1000, 4).is_empty());
+    assert!(opened.read(0x9_0000, 4).is_empty());
     assert_eq!(region_at(&snapshot, 0x1_0000).saved, Some(Bytes(0x1000)));
     assert!(why(&snapshot, "16.0 KiB of memory in 2 regions").contains("not taken for zeros"));
 }

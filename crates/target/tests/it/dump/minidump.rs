@@ -235,7 +235,7 @@ fn memory_outside_the_file_is_missing_and_not_read() {
     let list = dump.memory_list(&[(0x1_0000, 0x1000, u32::MAX), (0x2_0000, u32::MAX, 0), (u64::MAX, 16, 64)]);
     let opened = open(&dump.stream(MEMORY, &list).build());
     let snapshot = opened.sound();
-    assert_eq!(opened.read(0x1_0000, 16), []);
+    assert!(opened.read(0x1_0000, 16).is_empty());
     // The whole file passes for the second range; the third has no address left to stand at.
     assert_eq!(snapshot.dump.as_ref().map(|dump| dump.saved), snapshot.dump.as_ref().map(|dump| dump.size));
     let missing = 0x1000 + u64::from(u32::MAX) - snapshot.dump.as_ref().map_or(0, |dump| dump.size.0);
