@@ -113,9 +113,10 @@ impl FreeSpace {
     }
 
     /// Whether a mapping may fail although enough is free: the largest range is below a tenth of the free space, and
-    /// small enough to matter.
+    /// small enough to matter; below a quarter, where it is so small that common requests fail.
     pub fn is_crumbled(&self) -> bool {
         self.index > 0.9 && self.largest < Bytes::gib(1)
+            || self.index > 0.75 && self.largest < Bytes::mib(128)
     }
 }
 
@@ -160,5 +161,14 @@ mod tests {
         assert!(free.is_crumbled());
         assert_eq!(free.top(3).len(), 3);
         assert!(!FreeSpace::of(&[], space(0x1000, 0x6400_0000)).is_crumbled());
+    }
+
+    /// A 32-bit service with 500 MB free that cannot have 100 of them: five holes of 97 MB are no better than crumbs.
+    #[test]
+    fn a_few_holes_too_small_for_what_is_asked_are_crumbled() {
+        let regions: Vec<Region> =
+            (1..5_u64).map(|index| region(index * 0x610_0000, index * 0x610_0000 + 0x1_0000)).collect();
+        let free = FreeSpace::of(&regions, space(0x1_0000, 5 * 0x610_0000));
+        assert!(free.index < 0.9 && free.is_crumbled(), "{free:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use residue_analysis::{Depth, Diagnosis, Diff, DiffRegion, Inside, Map, RegionFilter};
-use residue_model::{Gap, Memory, Snapshot};
+use residue_model::{DumpFormat, Gap, Memory, Snapshot};
 use residue_target::{Care, ErrorKind, Target, is_dump, open_dump};
 
 #[cfg(not(any(target_os = "linux", windows)))]
@@ -95,6 +95,10 @@ pub fn triage(
     progress: impl FnMut(Progress<'_>),
 ) -> Result<Diagnosis> {
     let before = target.snapshot()?;
+    if before.dump.as_ref().is_some_and(|dump| dump.format == DumpFormat::Observation) {
+        // It holds a few words of memory, which tell nothing of what is in the rest.
+        return Ok(Diagnosis::of_dump(Map::with(before, target.memory()?), Inside::default(), Vec::new()));
+    }
     if target.is_dump() {
         return Ok(autopsy(before, target.memory()?, interrupt, progress));
     }

@@ -196,10 +196,6 @@ fn limits(regions: &[Region], system: &SystemMemory, space: AddressSpace) -> Lim
 pub(super) struct Recalled(Vec<(Address, Vec<u8>)>);
 
 impl Recalled {
-    pub(super) fn total(&self) -> Bytes {
-        self.0.iter().map(|(_, bytes)| Bytes(bytes.len() as u64)).sum()
-    }
-
     /// How much of a region was recorded.
     pub(super) fn saved(&self, region: &Region) -> Bytes {
         let mut saved = Bytes::ZERO;

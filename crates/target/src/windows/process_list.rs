@@ -79,9 +79,10 @@ pub fn process_list(list: &[u8], base: u64, pointer_bytes: usize) -> Vec<Listed>
     while let Some(entry) = list.get(at..).filter(|rest| rest.len() >= layout.threads) {
         let reader = Entry { entry, layout };
         processes.push(reader.process(list, base));
-        match reader.number(0, 4) {
-            0 => break,
-            next => at += usize::try_from(next).unwrap_or(usize::MAX).min(list.len()),
+        // An entry that begins inside of the one before it is none; 0 is the end.
+        match usize::try_from(reader.number(0, 4)) {
+            Ok(next) if next >= layout.threads => at += next.min(list.len()),
+            _ => break,
         }
     }
     processes

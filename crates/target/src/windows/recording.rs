@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use residue_model::{Bytes, Dump, DumpFormat, Gap, Memory, Region, Snapshot};
 
+use super::Observation;
 use super::observation::Recalled;
 use super::selfcheck::Selfcheck;
+use crate::procfs::printable;
 use crate::{Error, ErrorKind, Result, Target};
 
 /// How a document of `residue selfcheck` begins, whatever wrote it.
@@ -24,10 +28,11 @@ pub struct Recorded {
 impl Recorded {
     /// Reads a recording.
     pub(crate) fn open(path: &str, file: &[u8]) -> Result<Recorded> {
-        let selfcheck: Selfcheck = serde_json::from_slice(file).map_err(|error| {
+        let mut selfcheck: Selfcheck = serde_json::from_slice(file).map_err(|error| {
             Error::new(ErrorKind::Syntax, format!("{path} is no usable selfcheck recording: {error}"))
                 .help("was it cut off or edited? Write it again on Windows: residue selfcheck -o FILE")
         })?;
+        distrust(&mut selfcheck.observation);
         let memory = selfcheck.observation.memory();
         Ok(Recorded { path: path.to_owned(), size: Bytes(file.len() as u64), selfcheck, memory })
     }
@@ -36,6 +41,25 @@ impl Recorded {
     pub fn selfcheck(&self) -> &Selfcheck {
         &self.selfcheck
     }
+}
+
+/// Anybody may have written it: ranges that end before they begin go, and names become printable.
+fn distrust(observation: &mut Observation) {
+    let Observation { system, process, queried, modules, files, threads, gaps, .. } = observation;
+    queried.retain(|query| query.range.start < query.range.end);
+    modules.retain(|module| module.range.start < module.range.end);
+    files.sort_by_key(|(address, _)| *address);
+    let clean = |text: &mut String| *text = printable(text.as_bytes());
+    let clean_shared = |text: &mut Arc<str>| *text = printable(text.as_bytes()).into();
+    [&mut system.version, &mut process.name, &mut process.cpu].into_iter().for_each(clean);
+    [&mut system.wine, &mut process.command, &mut process.user].into_iter().flatten().for_each(clean);
+    for module in modules {
+        clean_shared(&mut module.name);
+        module.version.iter_mut().for_each(clean);
+    }
+    files.iter_mut().for_each(|(_, name)| clean_shared(name));
+    threads.iter_mut().for_each(|thread| clean(&mut thread.name));
+    gaps.iter_mut().flat_map(|gap| [&mut gap.what, &mut gap.why]).for_each(clean);
 }
 
 impl Target for Recorded {
@@ -50,11 +74,12 @@ impl Target for Recorded {
         ));
         let vss: Bytes = snapshot.regions.iter().map(Region::size).sum();
         snapshot.process.footprint.vss.get_or_insert(vss);
+        let saved = snapshot.regions.iter().filter_map(|region| region.saved).sum();
         snapshot.dump = Some(Dump {
             file: self.path.clone(),
             format: DumpFormat::Observation,
             size: self.size,
-            saved: self.memory.total(),
+            saved,
             event: None,
         });
         Ok(snapshot)

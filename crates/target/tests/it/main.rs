@@ -7,9 +7,12 @@ mod lines;
 #[cfg(target_os = "linux")]
 mod live;
 mod maps;
+mod observation;
 #[cfg(target_os = "linux")]
 mod oracle;
 mod printable;
+#[cfg(any(target_os = "linux", windows))]
+mod probe;
 mod rollup;
 mod small;
 mod smaps;

@@ -107,7 +107,8 @@ impl Probe {
         })
     }
 
-    /// Shows its regions in order of address.
+    /// Shows its regions in order of address, as far as they are memory of its own: not the page that the kernel lends to
+    /// every program above all others.
     ///
     /// # Errors
     /// When it has ended or may not be read any more.
@@ -155,7 +156,9 @@ impl Probe {
                 let Some((header, _)) = maps::parse(line) else {
                     return Err(Error::syntax("maps", seen + 1, "not a region"));
                 };
-                visit(&extent(&header));
+                if header.range.start < self.space.range.end {
+                    visit(&extent(&header));
+                }
                 seen += 1;
             }
             offset += end as u64 + 1;

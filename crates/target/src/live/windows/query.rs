@@ -48,10 +48,12 @@ fn at_address(process: &Handle, at: u64) -> Option<MEMORY_BASIC_INFORMATION> {
 }
 
 fn queried(info: &MEMORY_BASIC_INFORMATION, range: Range) -> Queried {
+    // Reserved memory has no protection. Wine tells the one that it was reserved with.
+    let protect = if info.State == Pages::COMMIT { info.Protect } else { 0 };
     Queried {
         range,
         allocation_base: Address(info.AllocationBase as u64),
-        pages: Pages { state: info.State, kind: Some(info.Type), protect: Some(info.Protect) },
+        pages: Pages { state: info.State, kind: Some(info.Type), protect: Some(protect) },
         resident: None,
     }
 }

@@ -5,6 +5,7 @@ mod cores;
 mod damage;
 mod elf;
 mod elf_core;
+#[cfg(target_os = "linux")]
 mod gcore;
 mod mdmp;
 mod minidump;
