@@ -24,16 +24,17 @@ const PACKAGES: [&str; 6] =
 const WINDOWS: Mingw = X86_64;
 
 /// Packages that must build as they are for people.
-const BUILT: [&str; 1] = ["residue-cli"];
+const BUILT: [&str; 2] = ["residue-cli", "residue-capi"];
 
 /// Packages whose tests run.
-const TESTED: [&str; 7] = [
+const TESTED: [&str; 8] = [
     "residue-model",
     "residue-analysis",
     "residue-report",
     "residue-target",
     "residue",
     "residue-cli",
+    "residue-capi",
     "residue-testkit",
 ];
 
@@ -66,6 +67,12 @@ pub(crate) fn test() -> Result<String> {
     // nextest would run the programs to list their tests, even when it is told to run none.
     shell::run(&mut tests(&["test", "--no-run"]))?;
     let _server = prefix.start()?;
+    let note = run_tests(&prefix)?;
+    shell::run(prefix.shown_to(&mut library_tests()))?;
+    Ok(format!("{note}; and the library from C"))
+}
+
+fn run_tests(prefix: &Prefix) -> Result<String> {
     if works(mingw::cargo().args(["nextest", "--version"])) {
         shell::run_and_note(prefix.shown_to(&mut tests(&["nextest", "run", "--no-fail-fast"])), "Summary")
     } else {
@@ -73,6 +80,14 @@ pub(crate) fn test() -> Result<String> {
         let note = shell::run_and_note(prefix.shown_to(&mut command), "test result")?;
         Ok(format!("without nextest; the last of them: {note}"))
     }
+}
+
+/// Programs in C that load the library: compiled here, where the compiler is, and started by Wine.
+fn library_tests() -> Command {
+    let library = place::target().join("windows").join(WINDOWS.triple).join("debug/residue.dll");
+    let mut command = shell::cargo(&["test", "--package", "residue-capi", "--test", "wine"]);
+    command.args(["--", "--test-threads", "1"]).env("RESIDUE_WINDOWS_DLL", library);
+    command
 }
 
 fn tests(arguments: &[&str]) -> Command {

@@ -180,7 +180,7 @@ mod tests {
         let folder = folder();
         let place =
             Place::of(&folder.path().join("core.zst"), false, Bytes::ZERO).expect("nothing stands there");
-        let draft = place.nameless().expect("it can be written");
+        let draft = place.draft().expect("it can be written");
         (&draft.file).write_all(&[vec![0; 3 << 20], b"a core".to_vec()].concat()).expect("there is room");
         let mut last = Bytes::ZERO;
         let compressed = place.compress(&draft.file, &mut |done| {

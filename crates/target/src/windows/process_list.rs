@@ -110,8 +110,8 @@ impl Entry<'_> {
         self.number(at, self.layout.word)
     }
 
-    fn size(&self, index: usize) -> Option<Bytes> {
-        Some(Bytes(self.word(self.layout.sizes + index * self.layout.word)))
+    fn size(&self, index: usize) -> Bytes {
+        Bytes(self.word(self.layout.sizes + index * self.layout.word))
     }
 
     fn process(&self, list: &[u8], base: u64) -> Listed {
@@ -122,13 +122,13 @@ impl Entry<'_> {
             name: self.name(list, base),
             created: self.number(CREATED, 8),
             counted: Counted {
-                peak_working_set: self.size(0),
-                working_set: self.size(1),
-                paged_pool: self.size(3),
-                nonpaged_pool: self.size(5),
-                pagefile_usage: self.size(6),
-                peak_pagefile_usage: self.size(7),
-                private_usage: self.size(8),
+                peak_working_set: Some(self.size(0)),
+                working_set: Some(self.size(1)),
+                paged_pool: Some(self.size(3)),
+                nonpaged_pool: Some(self.size(5)),
+                pagefile_usage: Some(self.size(6)),
+                peak_pagefile_usage: Some(self.size(7)),
+                private_usage: Some(self.size(8)),
                 private_working_set: Some(Bytes(self.number(PRIVATE_WORKING_SET, 8))),
                 virtual_size: Some(Bytes(self.word(layout.virtual_size))),
                 page_faults: Some(self.int(layout.page_faults)),

@@ -57,8 +57,12 @@ fn distrust(observation: &mut Observation) {
         clean_shared(&mut module.name);
         module.version.iter_mut().for_each(clean);
     }
-    files.iter_mut().for_each(|(_, name)| clean_shared(name));
-    threads.iter_mut().for_each(|thread| clean(&mut thread.name));
+    for (_, name) in files {
+        clean_shared(name);
+    }
+    for thread in threads {
+        clean(&mut thread.name);
+    }
     gaps.iter_mut().flat_map(|gap| [&mut gap.what, &mut gap.why]).for_each(clean);
 }
 

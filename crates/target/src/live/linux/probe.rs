@@ -78,7 +78,7 @@ impl Probe {
     /// # Errors
     /// When it has ended.
     pub fn sample(&mut self, detail: Detail) -> Result<Sample> {
-        let stat = read_at(&self.stat, &mut self.text, 0).ok().and_then(|text| stat::numbers(text));
+        let stat = read_at(&self.stat, &mut self.text, 0).ok().and_then(stat::numbers);
         let stat =
             stat.filter(|stat| stat.state == ProcessState::Alive).ok_or_else(|| ended(&self.process))?;
         let status = match read_at(&self.status, &mut self.text, 0) {

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// How much is read before it is handed over: enough that handing over costs nothing.
 const PIECE: usize = 64 * 1024;
@@ -14,9 +14,21 @@ const PIECES: usize = 4;
 /// The kernel takes twice as long to print 60 000 regions as we to understand them: side by side, the second is free.
 pub(super) struct ReadAhead {
     full: Receiver<io::Result<Vec<u8>>>,
-    empty: Sender<Vec<u8>>,
+    /// `None` when no more is wanted.
+    empty: Option<Sender<Vec<u8>>>,
     piece: Vec<u8>,
     used: usize,
+    filler: Option<JoinHandle<()>>,
+}
+
+/// The filler ends before its reader does: a library may be unloaded once its calls have returned.
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.empty = None;
+        while self.full.recv().is_ok() {}
+        // It can only have ended.
+        let _ = self.filler.take().map(JoinHandle::join);
+    }
 }
 
 impl ReadAhead {
@@ -27,8 +39,9 @@ impl ReadAhead {
             // The other end is right here: it cannot be gone yet.
             let _ = empty.send(Vec::with_capacity(PIECE));
         }
-        thread::Builder::new().name("read-ahead".into()).spawn(move || fill(file, &to_fill, &to_user))?;
-        Ok(ReadAhead { full, empty, piece: Vec::new(), used: 0 })
+        let filler = thread::Builder::new().name("read-ahead".into());
+        let filler = Some(filler.spawn(move || fill(file, &to_fill, &to_user))?);
+        Ok(ReadAhead { full, empty: Some(empty), piece: Vec::new(), used: 0, filler })
     }
 }
 
@@ -67,7 +80,7 @@ impl Read for ReadAhead {
             let last = std::mem::replace(&mut self.piece, next?);
             self.used = 0;
             // The filler is gone once the file has ended.
-            let _ = self.empty.send(last);
+            let _ = self.empty.as_ref().map(|empty| empty.send(last));
         }
         let taken = into.len().min(self.piece.len() - self.used);
         into[..taken].copy_from_slice(&self.piece[self.used..self.used + taken]);

@@ -1,0 +1,98 @@
+//! The heaps of the process that calls.
+
+#[cfg(windows)]
+use library::{HeapSums, own_heaps};
+
+use crate::entry::entry;
+use crate::error::Result;
+use crate::pointer::{place, room};
+use crate::status::residue_status;
+
+/// What one heap holds. Sizes are in bytes. It never changes within `RESIDUE_ABI_VERSION` 1.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct residue_heap {
+    /// Its handle, which is where it begins.
+    pub address: u64,
+    /// Blocks that the program holds.
+    pub live_blocks: u64,
+    /// What they take, as they were asked for.
+    pub live_bytes: u64,
+    /// Blocks that are free.
+    pub free_blocks: u64,
+    /// What these take.
+    pub free_bytes: u64,
+    /// What the heap keeps for itself.
+    pub overhead: u64,
+    /// Memory that it has committed.
+    pub committed: u64,
+    /// Address space that it has set aside and not committed.
+    pub uncommitted: u64,
+    /// Pieces of address space that it has grown by.
+    pub regions: u64,
+}
+
+/// Heaps that are walked at most.
+#[cfg(windows)]
+const MOST: usize = 256;
+
+/// Walks the heaps of the process that calls: Windows only, elsewhere it fails with `RESIDUE_UNSUPPORTED`.
+///
+/// `*count` is how many there are. When there are more than `capacity`, the first of them stand in `buffer` and it gives
+/// `RESIDUE_MORE`; at most 256 are walked. A null buffer with a capacity of 0 only counts, and gives `RESIDUE_OK`.
+///
+/// Each heap is locked while it is walked: threads that allocate from it wait, the longer the more blocks it has. Before
+/// that it allocates as much as `buffer` has, and frees it afterwards.
+///
+/// # Safety
+/// `buffer` points to `capacity` heaps, or is null with a capacity of 0; `count` points to a number that may be written.
+/// No thread destroys a heap meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn residue_heaps(
+    buffer: *mut residue_heap,
+    capacity: usize,
+    count: *mut usize,
+) -> residue_status {
+    entry(|| {
+        let only_counts = buffer.is_null();
+        // SAFETY: as the caller promises.
+        let (buffer, count) = unsafe { (room(buffer, capacity, "buffer")?, place(count, "count")?) };
+        let (found, heaps) = walk(buffer.len())?;
+        for (place, heap) in buffer.iter_mut().zip(&heaps) {
+            place.write(*heap);
+        }
+        count.write(found);
+        let is_whole = only_counts || found <= heaps.len();
+        Ok(if is_whole { residue_status::RESIDUE_OK } else { residue_status::RESIDUE_MORE })
+    })
+}
+
+/// How many heaps there are, and the first of them.
+#[cfg(windows)]
+fn walk(wanted: usize) -> Result<(usize, Vec<residue_heap>)> {
+    let mut sums = vec![HeapSums::default(); wanted.min(MOST)];
+    let found = own_heaps(&mut sums);
+    Ok((found, sums.iter().take(found).map(residue_heap::from).collect()))
+}
+
+#[cfg(not(windows))]
+fn walk(_: usize) -> Result<(usize, Vec<residue_heap>)> {
+    Err(crate::error::Failure::unsupported("heaps are walked on Windows only"))
+}
+
+#[cfg(windows)]
+impl From<&HeapSums> for residue_heap {
+    fn from(sums: &HeapSums) -> residue_heap {
+        residue_heap {
+            address: sums.address.0,
+            live_blocks: sums.live_blocks,
+            live_bytes: sums.live_bytes.0,
+            free_blocks: sums.free_blocks,
+            free_bytes: sums.free_bytes.0,
+            overhead: sums.overhead.0,
+            committed: sums.committed.0,
+            uncommitted: sums.uncommitted.0,
+            regions: sums.regions,
+        }
+    }
+}
