@@ -18,6 +18,8 @@ pub struct DiffRegion {
     pub rss: Option<Bytes>,
     /// Swapped out.
     pub swap: Option<Bytes>,
+    /// Committed, on Windows, where address space is reserved first.
+    pub committed: Option<Bytes>,
 }
 
 impl From<&Region> for DiffRegion {
@@ -29,6 +31,9 @@ impl From<&Region> for DiffRegion {
             name: region.name().to_owned(),
             rss: region.counters.get(Counter::Rss),
             swap: region.counters.get(Counter::Swap),
+            committed: region
+                .pages
+                .map(|pages| if pages.is_committed() { region.size() } else { Bytes::ZERO }),
         }
     }
 }
@@ -55,6 +60,8 @@ pub struct UsageChange {
     pub rss: Option<i64>,
     /// Change of swapped memory, in bytes.
     pub swap: Option<i64>,
+    /// Change of committed memory, in bytes; on Windows only.
+    pub committed: Option<i64>,
 }
 
 /// What happened to a region.
@@ -94,8 +101,11 @@ impl Diff {
             (change.regions, change.size) != (0, 0)
                 || change.rss.unwrap_or(0) != 0
                 || change.swap.unwrap_or(0) != 0
+                || change.committed.unwrap_or(0) != 0
         });
-        by_usage.sort_by_key(|change| std::cmp::Reverse(change.rss.unwrap_or(change.size).unsigned_abs()));
+        let weight =
+            |change: &UsageChange| change.committed.or(change.rss).unwrap_or(change.size).unsigned_abs();
+        by_usage.sort_by_key(|change| std::cmp::Reverse(weight(change)));
         let mut regions = region_changes(earlier, later);
         regions.sort_by_key(|change| {
             (
@@ -113,6 +123,7 @@ struct Sum {
     size: Bytes,
     rss: Option<Bytes>,
     swap: Option<Bytes>,
+    committed: Option<Bytes>,
 }
 
 fn sums(regions: &[DiffRegion]) -> BTreeMap<Usage, Sum> {
@@ -123,6 +134,7 @@ fn sums(regions: &[DiffRegion]) -> BTreeMap<Usage, Sum> {
         sum.size += region.size;
         sum.rss = plus(sum.rss, region.rss);
         sum.swap = plus(sum.swap, region.swap);
+        sum.committed = plus(sum.committed, region.committed);
     }
     sums
 }
@@ -138,6 +150,7 @@ fn usage_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<UsageChang
         [earlier, later].iter().all(|regions| regions.iter().any(|region| value(region).is_some()))
     };
     let (rss_known, swap_known) = (known(|region| region.rss), known(|region| region.swap));
+    let committed_known = known(|region| region.committed);
     let change = |usage: Usage| {
         let none = Sum::default();
         let (a, b) = (before.get(&usage).unwrap_or(&none), after.get(&usage).unwrap_or(&none));
@@ -150,6 +163,7 @@ fn usage_changes(earlier: &[DiffRegion], later: &[DiffRegion]) -> Vec<UsageChang
             size: b.size.signed_since(a.size),
             rss: delta(rss_known, a.rss, b.rss),
             swap: delta(swap_known, a.swap, b.swap),
+            committed: delta(committed_known, a.committed, b.committed),
         }
     };
     Usage::ALL.iter().map(|&usage| change(usage)).collect()
@@ -201,7 +215,24 @@ mod tests {
 
     fn region(start: u64, size: u64, usage: Usage, rss: Option<u64>) -> DiffRegion {
         let rss = rss.map(Bytes);
-        DiffRegion { start: Address(start), size: Bytes(size), usage, name: String::new(), rss, swap: None }
+        let start = Address(start);
+        DiffRegion { start, size: Bytes(size), usage, name: String::new(), rss, swap: None, committed: None }
+    }
+
+    /// A heap of Windows grows inside of what it reserved: the same regions, the same size, and more of it committed.
+    #[test]
+    fn growth_inside_of_a_reservation_is_seen_by_what_is_committed() {
+        let heap = |committed, rest| {
+            let part = |start, size, committed| DiffRegion {
+                committed: Some(Bytes(committed)),
+                ..region(start, size, Usage::NtHeap, None)
+            };
+            [part(1, committed, committed), part(1 + committed, rest, 0)]
+        };
+        let diff = Diff::of(&heap(100, 900), &heap(400, 600));
+        assert_eq!(diff.by_usage.len(), 1, "{diff:?}");
+        let change = &diff.by_usage[0];
+        assert_eq!((change.usage, change.size, change.committed), (Usage::NtHeap, 0, Some(300)));
     }
 
     #[test]

@@ -185,6 +185,7 @@ struct SavedMap {
 
 #[derive(Deserialize)]
 struct SavedRegion {
+    state: Option<String>,
     start: Address,
     size: Bytes,
     usage: Usage,
@@ -215,6 +216,11 @@ pub fn read_map(input: impl Read) -> Result<Vec<DiffRegion>> {
         name: saved.name,
         rss: saved.rss,
         swap: saved.swap,
+        committed: match saved.state.as_deref() {
+            Some("MEM_COMMIT") => Some(saved.size),
+            Some("MEM_RESERVE") => Some(Bytes::ZERO),
+            _ => None,
+        },
     };
     Ok(saved.regions.into_iter().map(region).collect())
 }

@@ -16,23 +16,7 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
         writeln!(out, "no difference")?;
         return Ok(());
     }
-    let mut table = Table::new()
-        .flush_left()
-        .term("CHANGE BY USAGE", 0)
-        .number("REGIONS", 2)
-        .number("SIZE", 0)
-        .number("RSS", 0)
-        .number("SWAP", 3);
-    for row in &diff.by_usage {
-        table.row(vec![
-            row.usage.label().to_owned(),
-            format!("{:+}", row.regions),
-            change(row.size),
-            change_or_dash(row.rss),
-            change_or_dash(row.swap),
-        ]);
-    }
-    table.write(out, screen)?;
+    usages(out, screen, diff)?;
     writeln!(out)?;
     let shown = top.unwrap_or(diff.regions.len()).min(diff.regions.len());
     let mut table = Table::new()
@@ -61,4 +45,22 @@ pub fn diff(out: &mut impl Write, screen: Screen, diff: &Diff, top: Option<usize
     table.write(out, screen)?;
     writeln!(out, "{}", screen.faint(&format!("{shown} of {} changed regions", diff.regions.len())))?;
     Ok(())
+}
+
+/// The sums: of Windows what is committed, elsewhere what is resident and swapped out.
+fn usages(out: &mut impl Write, screen: Screen, diff: &Diff) -> Result<()> {
+    let is_windows = diff.by_usage.iter().any(|row| row.committed.is_some());
+    let held: &[&str] = if is_windows { &["COMMITTED"] } else { &["RSS", "SWAP"] };
+    let table = Table::new().flush_left().term("CHANGE BY USAGE", 0).number("REGIONS", 2).number("SIZE", 0);
+    let mut table = held.iter().zip([0, 3]).fold(table, |table, (title, spare)| table.number(title, spare));
+    for row in &diff.by_usage {
+        let mut cells = vec![row.usage.label().to_owned(), format!("{:+}", row.regions), change(row.size)];
+        if is_windows {
+            cells.push(change_or_dash(row.committed));
+        } else {
+            cells.extend([change_or_dash(row.rss), change_or_dash(row.swap)]);
+        }
+        table.row(cells);
+    }
+    table.write(out, screen)
 }

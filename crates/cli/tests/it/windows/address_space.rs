@@ -93,7 +93,7 @@ fn a_later_map_tells_what_was_allocated_since() {
         let diff = document(&["map", &pid, "--diff", &before]);
         rows(&diff, "by_usage")
             .iter()
-            .any(|row| row["usage"] == "Heap" && row["size_change"].as_i64() > Some(1 << 20))
+            .any(|row| row["usage"] == "Heap" && row["committed"].as_i64() > Some(1 << 20))
     };
     assert!((0..40).any(grown), "the heap does not grow");
 }
