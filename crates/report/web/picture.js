@@ -71,7 +71,7 @@ const dots = (colour) => pattern("dots", colour, (ctx) => {
 
 // ---- Layout ------------------------------------------------------------------------------------
 
-for (const region of regions) region.reserved = region.protection.startsWith("---");
+for (const region of regions) region.reserved = region.protection.startsWith("---") || region.protection === "none";
 
 // Regions and gaps in address order. What is neither listed as mapped nor as free says so.
 function readPieces() {

@@ -54,8 +54,9 @@ const regions = (data.regions || []).map(
 const usageLabel = (region) => data.usages[region.usage].label;
 const title = (region) => [region.name, region.note].filter(Boolean).join(" · ");
 
-// What `rss` counts: pages in memory of a process, bytes that a dump holds.
-const held = data.dump ? "in the dump" : "resident";
+// What `rss` counts: pages in memory of a process, bytes that a dump holds, committed memory of Windows.
+const held = data.held;
+const HELD_TITLES = { resident: "RSS", "in the dump": "In dump", "in RAM": "In RAM", committed: "Committed" };
 
 // Sums that keep what is unknown apart: `rss` is the known part, `unread` the regions without one.
 function totals(list) {
@@ -139,7 +140,7 @@ const word = (key, label, text) => ({ key, label, numeric: false, value: text, t
 const isTold = ({ key }) => !["pss", "uss", "swap"].includes(key) || regions.some((region) => region[key] !== null);
 
 const COLUMNS = [
-  address("start", "Start"), address("end", "End"), number("size", "Size"), number("rss", data.dump ? "In dump" : "RSS"),
+  address("start", "Start"), address("end", "End"), number("size", "Size"), number("rss", HELD_TITLES[held]),
   number("pss", "PSS"), number("uss", "USS"), number("swap", "Swap"),
   word("protection", "Prot.", (r) => r.protection), word("usage", "Usage", usageLabel), word("name", "Name", title),
 ].filter(isTold);

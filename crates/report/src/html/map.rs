@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 use residue_analysis::Map;
-use residue_model::{Bytes, Counter, Region, Source, Usage};
+use residue_model::{Bytes, Counter, Os, Region, Source, Usage};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 
@@ -140,8 +140,8 @@ fn reclaimable(map: &Map) -> Markup {
 /// What the picture is drawn from.
 #[derive(Serialize)]
 struct Data<'a> {
-    /// What is resident of a process is what was saved of a dump.
-    dump: bool,
+    /// What its third number is.
+    held: Held,
     bits: u8,
     space: Space,
     usages: Vec<UsageName>,
@@ -182,7 +182,7 @@ impl<'a> Data<'a> {
         let rows = &map.snapshot.regions;
         let regions = Regions { rows, names: rows.iter().map(name_of).collect() };
         Data {
-            dump: map.snapshot.dump.is_some(),
+            held: Held::of(map),
             bits: map.snapshot.space.bits,
             space: Space { start: map.snapshot.space.range.start.0, end: map.snapshot.space.range.end.0 },
             usages: Usage::ALL
@@ -206,6 +206,39 @@ impl Serialize for Regions<'_> {
     }
 }
 
+/// What the picture fills of a region: what is known of how much of it is there.
+#[derive(Clone, Copy, Serialize)]
+enum Held {
+    #[serde(rename = "resident")]
+    Resident,
+    #[serde(rename = "in the dump")]
+    Saved,
+    #[serde(rename = "in RAM")]
+    InRam,
+    /// Windows promises memory when it is committed; how much of it is in RAM it does not always tell.
+    #[serde(rename = "committed")]
+    Committed,
+}
+
+impl Held {
+    fn of(map: &Map) -> Held {
+        let is_windows = map.snapshot.machine.os == Os::Windows;
+        match (&map.snapshot.dump, map.summary.total.rss) {
+            (Some(_), _) => Held::Saved,
+            (None, Some(_)) if is_windows => Held::InRam,
+            (None, None) if is_windows => Held::Committed,
+            _ => Held::Resident,
+        }
+    }
+}
+
+fn held(region: &Region) -> Option<u64> {
+    let committed =
+        || region.pages.map(|pages| if pages.is_committed() { region.size() } else { Bytes::ZERO });
+    let held = region.counters.get(Counter::Rss).or(region.saved).or_else(committed);
+    held.map(|Bytes(bytes)| bytes)
+}
+
 /// One region as a short array: 60 000 of them make a page.
 struct RegionRow<'a>(&'a Region, Option<usize>);
 
@@ -220,7 +253,7 @@ impl Serialize for RegionRow<'_> {
         row.serialize_element(&usage)?;
         row.serialize_element(&protection(region))?;
         row.serialize_element(&name.map_or(-1, |place| i64::try_from(place).unwrap_or(-1)))?;
-        row.serialize_element(&counter(Counter::Rss).or(region.saved.map(|Bytes(bytes)| bytes)))?;
+        row.serialize_element(&held(region))?;
         row.serialize_element(&counter(Counter::Pss))?;
         row.serialize_element(&region.counters.uss().map(|Bytes(bytes)| bytes))?;
         row.serialize_element(&counter(Counter::Swap))?;

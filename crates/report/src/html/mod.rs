@@ -87,8 +87,9 @@ fn count(value: u64) -> Markup {
 fn sums(heading: &str, rows: &[Row], total: &Row) -> Markup {
     let held: &[&str] = match (total.saved, total.pss) {
         (Some(_), _) => &["In dump"],
-        // Windows tells no more of a region.
-        (None, None) if total.swap.is_none() => &["In RAM", "Private"],
+        // Windows tells no more of a region, and of those of other processes not always that.
+        (None, None) if total.swap.is_none() && total.rss.is_some() => &["In RAM", "Private"],
+        (None, None) if total.swap.is_none() => &[],
         _ => &["RSS", "PSS", "USS", "Swap"],
     };
     html! {
@@ -110,6 +111,7 @@ fn sums(heading: &str, rows: &[Row], total: &Row) -> Markup {
 
 fn sum(row: &Row, held: usize) -> Markup {
     let held: &[Option<Bytes>] = match held {
+        0 => &[],
         1 => &[row.saved],
         2 => &[row.rss, row.uss],
         _ => &[row.rss, row.pss, row.uss, row.swap],
