@@ -83,6 +83,11 @@ impl Handle {
         }
     }
 
+    /// Whether it was opened, as that of another process is.
+    pub(super) fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
     pub(super) fn raw(&self) -> HANDLE {
         self.raw
     }

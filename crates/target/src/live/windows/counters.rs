@@ -1,10 +1,10 @@
 use residue_model::Bytes;
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, PROCESSINFOCLASS};
-use windows_sys::Win32::Foundation::FILETIME;
+use windows_sys::Win32::Foundation::{FILETIME, STILL_ACTIVE};
 use windows_sys::Win32::System::ProcessStatus::{
     GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS, PROCESS_MEMORY_COUNTERS_EX,
 };
-use windows_sys::Win32::System::Threading::{GetProcessHandleCount, GetProcessTimes};
+use windows_sys::Win32::System::Threading::{GetExitCodeProcess, GetProcessHandleCount, GetProcessTimes};
 
 use super::access::Handle;
 use crate::windows::Counted;
@@ -136,6 +136,14 @@ pub(super) fn created(process: &Handle) -> Option<u64> {
     // SAFETY: four locals are written, each of the size that the call expects.
     let done = unsafe { GetProcessTimes(process.raw(), start, end, kernel, user) };
     (done != 0).then(|| ticks(times[0]))
+}
+
+/// Whether a process has ended. Its handle outlives it, and for a moment its counters do.
+pub(super) fn has_ended(process: &Handle) -> bool {
+    let mut code = 0;
+    // SAFETY: the number is written to a local.
+    let done = unsafe { GetExitCodeProcess(process.raw(), &raw mut code) };
+    done != 0 && code != STILL_ACTIVE.cast_unsigned()
 }
 
 /// Processor time in kernel and program together, in 100 ns.

@@ -1,7 +1,7 @@
 use residue_model::{AddressSpace, Extent, Process, ProcessId, Sample};
 
 use super::access::{Handle, Right};
-use super::counters::{VmQuery, created, handles};
+use super::counters::{VmQuery, created, handles, has_ended};
 use super::process::{Depth, take};
 use super::{ProcessMemory, host, list, query};
 use crate::windows::Counted;
@@ -68,13 +68,15 @@ impl Probe {
     /// # Errors
     /// When it has ended.
     pub fn sample(&mut self, detail: Detail) -> Result<Sample> {
+        if self.has_ended() {
+            return Err(self.ended());
+        }
         let own = self.counters.read(&self.handle).ok_or_else(|| self.ended())?;
         let own = Counted { handles: handles(&self.handle), ..own };
         let counted = match detail {
             Detail::Quick => own.believed(self.is_wine),
             Detail::Full => own.or(self.listed()?).believed(self.is_wine),
         };
-        // The handle outlives the process: its counters stay, and its memory is gone.
         if counted.working_set.is_none() {
             return Err(self.ended());
         }
@@ -97,10 +99,18 @@ impl Probe {
     /// # Errors
     /// When it has ended.
     pub fn extents(&mut self, visit: &mut dyn FnMut(&Extent)) -> Result<()> {
+        if self.has_ended() {
+            return Err(self.ended());
+        }
         match query::walk(&self.handle, &mut |query| visit(&query.extent())) {
             0 => Err(self.ended()),
             _ => Ok(()),
         }
+    }
+
+    /// Whoever asks of himself has not ended, and need not ask.
+    fn has_ended(&self) -> bool {
+        self.handle.is_owned() && has_ended(&self.handle)
     }
 
     fn ended(&self) -> Error {

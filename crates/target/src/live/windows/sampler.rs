@@ -3,7 +3,7 @@ use std::time::Duration;
 use residue_model::{Memory, NoMemory, Process, ProcessId, Sample};
 
 use super::access::{Handle, Right};
-use super::counters::{busy, created};
+use super::counters::{busy, created, has_ended};
 use super::process::{Depth, take};
 use super::{ProcessMemory, host};
 use crate::{ErrorKind, Reading, Result};
@@ -50,6 +50,9 @@ impl Sampler {
     pub fn read(&mut self) -> Result<Option<Reading>> {
         let ourselves = Handle::own();
         let begun = busy(&ourselves);
+        if has_ended(&self.handle) {
+            return Ok(None);
+        }
         let observation = match take(self.process.pid, Depth::Ranges) {
             Ok(observation) => observation,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended) => return Ok(None),
