@@ -2,6 +2,7 @@
 
 mod figures;
 mod layers;
+mod packages;
 mod place;
 mod setup;
 mod shell;

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, works};
-use crate::{place, setup};
+use crate::{packages, place};
 use mingw::{Mingw, X86_64};
 use wine::Prefix;
 
@@ -40,7 +40,7 @@ const TESTED: [&str; 8] = [
 
 /// Installs what the leg needs, the standard library for Windows with it, and says what was missing.
 pub(crate) fn install() -> Result<Vec<String>> {
-    let mut installed = setup::install_packages(&PACKAGES)
+    let mut installed = packages::install(&PACKAGES)
         .context("the tests for Windows lack packages; Debian 12 has rustc-web among its security updates")?;
     for program in WINDOWS.programs().iter().map(String::as_str).chain(wine::PROGRAMS) {
         if !works(Command::new(program).arg("--version")) {

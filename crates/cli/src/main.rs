@@ -6,6 +6,7 @@ mod exit;
 mod output;
 mod progress;
 mod trouble;
+mod values;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ mod sampling;
 mod search;
 #[cfg(windows)]
 mod selfcheck;
+mod understood;
 
 #[cfg(any(target_os = "linux", windows))]
 pub use dump::dump;

@@ -8,8 +8,8 @@ use residue_model::{Gap, Limits, ProcessId, Snapshot};
 use residue_target::live::host::{Host, Process, Sampler, find, limits, system};
 use residue_target::{Care, Error as TargetError, ErrorKind, Target, is_dump};
 
-use crate::pipeline::understood;
 use crate::sampling::sample;
+use crate::understood::understood;
 use crate::{Interrupt, Plan, Progress, Result};
 
 /// The process that a word means.

@@ -12,6 +12,7 @@ use crate::elsewhere::{diagnose, process};
 #[cfg(any(target_os = "linux", windows))]
 use crate::live::{diagnose, process};
 use crate::search::threads;
+use crate::understood::understood;
 use crate::{Interrupt, Plan, Progress, Result};
 
 /// How a process is read.
@@ -68,12 +69,6 @@ pub fn map(target: &dyn Target) -> Result<Map> {
 /// When it cannot be read.
 pub fn map_for(target: &dyn Target, filter: &RegionFilter) -> Result<Map> {
     understood(target, if filter.needs_counters() { target.snapshot()? } else { target.layout()? })
-}
-
-pub(crate) fn understood(target: &dyn Target, snapshot: Snapshot) -> Result<Map> {
-    // A live process is looked into only where nothing else tells its stacks and heaps: asking for its memory can bring
-    // pages back from swap.
-    Ok(if snapshot.needs_memory() { Map::with(snapshot, target.memory()?) } else { Map::of(snapshot) })
 }
 
 /// What changed from earlier regions to a map.
