@@ -3,6 +3,7 @@
 //! Absolute times belong to the machine; a ratio of two commands that ran in turns belongs to the code.
 
 mod bars;
+mod calls;
 mod crowd;
 mod dumps;
 mod meter;
@@ -61,6 +62,8 @@ enum Group {
     Regions,
     /// How long a target waits for its reader
     Stall,
+    /// Calls through the C library, and our own part of them
+    Calls,
     /// A large core: search against memmem and gdb, map, triage; the stop of a dump against gcore
     Dumps,
 }
@@ -89,6 +92,9 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
     }
     if wants(args, Group::Dumps) {
         rows.extend(dumps::measure(&bench, args.core_mib, args.dump_mib)?);
+    }
+    if wants(args, Group::Calls) {
+        rows.extend(calls::measure(&bench)?);
     }
     print!("{}", row::render(&rows));
     Ok(())

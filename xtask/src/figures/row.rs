@@ -52,6 +52,9 @@ impl Amount {
 
     fn shown(self) -> String {
         match self {
+            Self::Time(time) if time < Duration::from_micros(1) => {
+                format!("{:.1} ns", time.as_secs_f64() * 1e9)
+            }
             Self::Time(time) if time < Duration::from_millis(1) => {
                 format!("{:.1} us", time.as_secs_f64() * 1e6)
             }
