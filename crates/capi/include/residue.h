@@ -12,7 +12,7 @@
  * Unknown   What the system does not give is 0, and its bit of `present` is clear. Unknown is not zero.
  * Memory    Buffers, structs and texts that a caller hands in stay its own. Handles are the library's, from open to close.
  * Threads   A handle may be used by any number of threads: one call at a time works on it, the others wait.
- * Cost      Once open, a call that succeeds allocates nothing unless it says so.
+ * Cost      Once open, a call that succeeds allocates nothing unless it says so, or is the first of its thread.
  * Unloading Close every handle first. On Linux a thread that called residue_summary or residue_report_html keeps the
  *           library loaded until it ends.
  *
@@ -375,8 +375,8 @@ typedef uint32_t residue_alarm_kind;
 /**
  * A process or a dump that is open.
  *
- * Any number of threads may use it: one call at a time works on it, the others wait. After `fork` the handle of the child
- * still means what it was opened for.
+ * Any number of threads may use it: one call at a time works on it, the others wait. It belongs to the process that opened
+ * it: after `fork` the child opens its own, and every call on this one fails there with `RESIDUE_BAD_ARGUMENT`.
  */
 struct residue_process;
 
@@ -718,7 +718,7 @@ struct residue_verdict_result {
      */
     double need_seconds;
     /**
-     * How many samples it rests on: at most 512 are kept, evenly over all time.
+     * How many samples it rests on: the past is kept in windows of 256, the longer the coarser.
      */
     uint64_t samples;
 };
@@ -798,7 +798,7 @@ struct residue_heap {
      */
     uint64_t live_blocks;
     /**
-     * What they take, as they were asked for.
+     * What they take, as they were asked for; a block counts modulo 4 GiB, for Windows tells no more.
      */
     uint64_t live_bytes;
     /**
@@ -825,6 +825,10 @@ struct residue_heap {
      * Pieces of address space that it has grown by.
      */
     uint64_t regions;
+    /**
+     * 1 when every block was seen. 0 when the heap could not be locked or is damaged: the sums are of what came before.
+     */
+    uint64_t is_whole;
 };
 
 #ifdef __cplusplus
@@ -1003,7 +1007,8 @@ residue_status residue_regions(struct residue_process *process,
  * Shows all regions to a callback, in order of address, until it returns another number than 0. Allocates nothing.
  *
  * The callback runs on the calling thread, and other threads wait for the handle meanwhile. A call of the library on the
- * same handle from the callback fails with `RESIDUE_BAD_ARGUMENT`; on another handle it works. `user` is handed through.
+ * same handle from the callback fails with `RESIDUE_BAD_ARGUMENT`. On another handle it works, unless another thread shows
+ * the regions of that one to a callback that uses this one: then both wait for ever. `user` is handed through.
  *
  * Fails with `RESIDUE_ENDED` when the process has ended.
  *
@@ -1034,11 +1039,11 @@ residue_status residue_summary(struct residue_process *process,
                                size_t *count);
 
 /**
- * Writes a page that a browser opens: the address space as a picture, its sums and every region. When the handle has
- * taken 12 samples or more, it is the verdict on them instead, with the memory over time, findings and sums.
+ * Writes the address space as a page that a browser opens: a picture to zoom, its sums and every region.
  *
  * `path_utf8` is UTF-8 and ends in zero. The page is written beside it under another name and takes its place when it is
- * whole: whatever fails, what stood there before still does.
+ * whole: whatever fails, what stood there before still does. Only its owner can read it. What stands there and is no
+ * regular file is left alone.
  *
  * This understands every region: it takes milliseconds to seconds, allocates meanwhile, and frees that before it
  * returns. Other threads can use the handle meanwhile. Fails with `RESIDUE_WRITE_FAILED` when the file cannot be written,
@@ -1046,6 +1051,18 @@ residue_status residue_summary(struct residue_process *process,
  *
  * # Safety
  * `process` is open; `path_utf8` is null or points to bytes that end in zero.
+ */
+residue_status residue_map_html(struct residue_process *process,
+                                const char *path_utf8);
+
+/**
+ * Writes the diagnosis as a page that a browser opens: the verdict on the samples that the handle has taken, the memory
+ * over time, findings and sums. With fewer than 12 samples, and of a dump, it is the page of `residue_map_html`.
+ *
+ * Otherwise as `residue_map_html`.
+ *
+ * # Safety
+ * As for `residue_map_html`.
  */
 residue_status residue_report_html(struct residue_process *process,
                                    const char *path_utf8);
@@ -1146,7 +1163,8 @@ residue_status residue_clear_alarm(struct residue_process *process, uint32_t id)
  *
  * # Safety
  * `buffer` points to `capacity` heaps, or is null with a capacity of 0; `count` points to a number that may be written.
- * No thread destroys a heap meanwhile.
+ * No thread destroys a heap meanwhile, and none uses a heap that was made with `HEAP_NO_SERIALIZE`: a lock keeps nobody
+ * out of those.
  */
 residue_status residue_heaps(struct residue_heap *buffer,
                              size_t capacity,

@@ -2,8 +2,8 @@
 
 use std::ffi::c_void;
 
-use library::analysis::growth::{VerdictKind, judge};
-use library::model::{Limits, Series};
+use library::analysis::growth::{History, VerdictKind};
+use library::model::Limits;
 
 use crate::alarm::{residue_alarm_event, residue_alarm_kind};
 use crate::error::{Failure, Result};
@@ -115,14 +115,17 @@ impl Alarms {
         Ok(())
     }
 
-    /// Which go off by a sample. `is_kept` tells whether the series has it now.
-    pub(crate) fn check(&mut self, sample: &residue_sample, is_kept: bool, series: &Series) -> Due {
+    /// Which go off by a sample. `is_kept` tells whether the history has it now.
+    pub(crate) fn check(&mut self, sample: &residue_sample, is_kept: bool, history: &History) -> Due {
         let mut due = Due::default();
         let Alarms { set, growth, .. } = self;
         growth.more += u32::from(is_kept);
         let watches_growth = |alarm: &Alarm| alarm.kind == residue_alarm_kind::RESIDUE_ALARM_GROWTH;
-        let leak =
-            if set.iter().flatten().any(watches_growth) { growth.leak(sample.seconds, series) } else { None };
+        let leak = if set.iter().flatten().any(watches_growth) {
+            growth.leak(sample.seconds, history)
+        } else {
+            None
+        };
         for (alarm, event) in set.iter_mut().zip(&mut due.events) {
             let Some(alarm) = alarm else { continue };
             let value = match alarm.kind {
@@ -166,16 +169,16 @@ struct Growth {
 
 /// Samples and seconds between judgements.
 const SAMPLES: u32 = 16;
-const SECONDS: f64 = 1.0;
+const SECONDS: f64 = 5.0;
 
 impl Growth {
     /// How fast it leaks, in bytes an hour, 0 when it does not; `None` while it is not time to judge.
-    fn leak(&mut self, seconds: f64, series: &Series) -> Option<u64> {
+    fn leak(&mut self, seconds: f64, history: &History) -> Option<u64> {
         if self.more < SAMPLES || seconds - self.seconds < SECONDS {
             return None;
         }
         *self = Growth { more: 0, seconds };
-        let verdict = judge(series, &Limits::default());
+        let (verdict, _) = history.judge(&Limits::default());
         let rate = verdict.rate.filter(|_| verdict.kind == VerdictKind::LikelyLeak);
         #[allow(
             clippy::cast_possible_truncation,
@@ -188,7 +191,7 @@ impl Growth {
 
 #[cfg(test)]
 mod tests {
-    use library::model::{Bytes, Footprint, Sample};
+    use library::model::{Bytes, Footprint, Process, Sample};
 
     use super::*;
 
@@ -254,14 +257,14 @@ mod tests {
     fn a_leak_goes_off_when_it_is_judged_and_not_before() {
         let mut alarms = Alarms::default();
         alarms.add(alarm(residue_alarm_kind::RESIDUE_ALARM_GROWTH, 0, 0)).expect("room");
-        let mut series = Series::default();
+        let mut history = History::new(&Process::default(), None);
         let mut offs = Vec::new();
         for second in 0..120_u32 {
             let bytes = Bytes((50 << 20) + (u64::from(second) << 20));
             let footprint = Footprint { anon: Some(bytes), swap: Some(Bytes::ZERO), ..Footprint::default() };
             let seconds = f64::from(second);
-            series.samples.push(Sample { seconds, footprint, ..Sample::default() });
-            let due = alarms.check(&residue_sample { seconds, ..residue_sample::default() }, true, &series);
+            history.push(&Sample { seconds, footprint, ..Sample::default() });
+            let due = alarms.check(&residue_sample { seconds, ..residue_sample::default() }, true, &history);
             offs.extend(due.events.iter().flatten().map(|(event, ..)| (event.seconds, event.value)));
         }
         let [(seconds, rate)] = offs[..] else { panic!("once: {offs:?}") };

@@ -16,7 +16,7 @@ pub struct residue_heap {
     pub address: u64,
     /// Blocks that the program holds.
     pub live_blocks: u64,
-    /// What they take, as they were asked for.
+    /// What they take, as they were asked for; a block counts modulo 4 GiB, for Windows tells no more.
     pub live_bytes: u64,
     /// Blocks that are free.
     pub free_blocks: u64,
@@ -30,6 +30,8 @@ pub struct residue_heap {
     pub uncommitted: u64,
     /// Pieces of address space that it has grown by.
     pub regions: u64,
+    /// 1 when every block was seen. 0 when the heap could not be locked or is damaged: the sums are of what came before.
+    pub is_whole: u64,
 }
 
 /// Heaps that are walked at most.
@@ -46,7 +48,8 @@ const MOST: usize = 256;
 ///
 /// # Safety
 /// `buffer` points to `capacity` heaps, or is null with a capacity of 0; `count` points to a number that may be written.
-/// No thread destroys a heap meanwhile.
+/// No thread destroys a heap meanwhile, and none uses a heap that was made with `HEAP_NO_SERIALIZE`: a lock keeps nobody
+/// out of those.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn residue_heaps(
     buffer: *mut residue_heap,
@@ -57,7 +60,8 @@ pub unsafe extern "C" fn residue_heaps(
         let only_counts = buffer.is_null();
         // SAFETY: as the caller promises.
         let (buffer, count) = unsafe { (room(buffer, capacity, "buffer")?, place(count, "count")?) };
-        let (found, heaps) = walk(buffer.len())?;
+        // SAFETY: as the caller promises.
+        let (found, heaps) = unsafe { walk(buffer.len()) }?;
         for (place, heap) in buffer.iter_mut().zip(&heaps) {
             place.write(*heap);
         }
@@ -68,15 +72,21 @@ pub unsafe extern "C" fn residue_heaps(
 }
 
 /// How many heaps there are, and the first of them.
+///
+/// # Safety
+/// As for `residue_heaps`.
 #[cfg(windows)]
-fn walk(wanted: usize) -> Result<(usize, Vec<residue_heap>)> {
+unsafe fn walk(wanted: usize) -> Result<(usize, Vec<residue_heap>)> {
     let mut sums = vec![HeapSums::default(); wanted.min(MOST)];
-    let found = own_heaps(&mut sums);
+    // SAFETY: as the caller of `residue_heaps` promises.
+    let found = unsafe { own_heaps(&mut sums) };
     Ok((found, sums.iter().take(found).map(residue_heap::from).collect()))
 }
 
+/// # Safety
+/// None: there is nothing to walk.
 #[cfg(not(windows))]
-fn walk(_: usize) -> Result<(usize, Vec<residue_heap>)> {
+unsafe fn walk(_: usize) -> Result<(usize, Vec<residue_heap>)> {
     Err(crate::error::Failure::unsupported("heaps are walked on Windows only"))
 }
 
@@ -93,6 +103,7 @@ impl From<&HeapSums> for residue_heap {
             committed: sums.committed.0,
             uncommitted: sums.uncommitted.0,
             regions: sums.regions,
+            is_whole: u64::from(sums.is_whole),
         }
     }
 }

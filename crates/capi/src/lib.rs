@@ -28,7 +28,8 @@
 //! - **Threads.** A handle may be used by any number of threads: one call at a time works on it, others wait.
 //! - **Unloading.** Close every handle first. On Linux a thread that called `residue_summary` or `residue_report_html`
 //!   keeps the library loaded until it ends: the C library of the system waits for what a thread does at its end.
-//! - **Cost.** Calls that are made thousands of times a second allocate nothing after open: each says so.
+//! - **Cost.** Calls that are made thousands of times a second allocate nothing after open: each says so. A
+//!   thread's first call may cost it a page for what the library remembers of threads.
 //!
 //! What it does not know: how memory is read or judged. That is the library's; here it only crosses a border, which no
 //! panic does.

@@ -39,12 +39,14 @@ unsafe impl Sized32 for residue_options {
 
 /// A process or a dump that is open.
 ///
-/// Any number of threads may use it: one call at a time works on it, the others wait. After `fork` the handle of the child
-/// still means what it was opened for.
+/// Any number of threads may use it: one call at a time works on it, the others wait. It belongs to the process that opened
+/// it: after `fork` the child opens its own, and every call on this one fails there with `RESIDUE_BAD_ARGUMENT`.
 pub struct residue_process {
     watch: Mutex<Watch>,
     /// The thread that shows regions to a callback, by its mark; 0 for none.
     shower: AtomicUsize,
+    /// Who opened it. In a child of his the lock may stand closed for ever: the thread that would open it is not there.
+    opener: u32,
 }
 
 /// That several threads may use a handle is promised to C: here the compiler checks it.
@@ -63,8 +65,16 @@ fn mark() -> usize {
 }
 
 impl residue_process {
+    fn new(watch: Mutex<Watch>) -> residue_process {
+        residue_process { watch, shower: AtomicUsize::new(0), opener: std::process::id() }
+    }
+
     /// Waits until no other thread uses it. A callback that is shown its regions would wait for itself: it is refused.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Watch>> {
+        if self.opener != std::process::id() {
+            let text = "this handle was opened before a fork";
+            return Err(Failure::argument(format!("{text}; help: open one in the child")));
+        }
         if self.shower.load(Ordering::Relaxed) == mark() {
             let text = "this thread is showing the regions of this handle to a callback";
             return Err(Failure::argument(format!(
@@ -107,7 +117,7 @@ unsafe fn open(
         checked(&unsafe { taken(options, "options") }?)?
     };
     let watch = Mutex::new(Watch::of(source()?, flags));
-    out.write(Box::into_raw(Box::new(residue_process { watch, shower: AtomicUsize::new(0) })));
+    out.write(Box::into_raw(Box::new(residue_process::new(watch))));
     Ok(residue_status::RESIDUE_OK)
 }
 
@@ -206,7 +216,7 @@ mod tests {
     #[cfg(any(target_os = "linux", windows))]
     fn a_handle_serves_after_a_panic() {
         let watch = Mutex::new(Watch::of(source::own().expect("we run"), 0));
-        let process = residue_process { watch, shower: AtomicUsize::new(0) };
+        let process = residue_process::new(watch);
         let status = entry(|| {
             let _watch = process.lock()?;
             panic!("while it was locked")

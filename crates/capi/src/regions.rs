@@ -162,7 +162,8 @@ pub type residue_region_callback =
 /// Shows all regions to a callback, in order of address, until it returns another number than 0. Allocates nothing.
 ///
 /// The callback runs on the calling thread, and other threads wait for the handle meanwhile. A call of the library on the
-/// same handle from the callback fails with `RESIDUE_BAD_ARGUMENT`; on another handle it works. `user` is handed through.
+/// same handle from the callback fails with `RESIDUE_BAD_ARGUMENT`. On another handle it works, unless another thread shows
+/// the regions of that one to a callback that uses this one: then both wait for ever. `user` is handed through.
 ///
 /// Fails with `RESIDUE_ENDED` when the process has ended.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(any(target_os = "linux", windows))]
 use library::Probe;
 use library::model::{AddressSpace, Extent, Process, ProcessId, Region, Sample};
-use library::{Detail, Options, TargetError, analysis::Map};
+use library::{Detail, ErrorKind, Options, TargetError, analysis::Map};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 use crate::elsewhere::Probe;
@@ -108,9 +108,20 @@ impl Subject {
 }
 
 impl Identity {
-    fn map(&self) -> Result<Map> {
+    fn look(&self) -> library::Result<Map> {
         let target = library::open(&self.pid.to_string(), &Options::default(), &mut |_, _| {})?;
-        let map = library::map(&*target)?;
+        library::map(&*target)
+    }
+
+    fn map(&self) -> Result<Map> {
+        let map = self.look().map_err(|error| match error.kind() {
+            // It lived when the handle was opened.
+            Some(ErrorKind::NotFound | ErrorKind::NoMemory) => {
+                let text = format!("process {} has ended", self.pid);
+                Failure::new(residue_status::RESIDUE_ENDED, text)
+            }
+            _ => error.into(),
+        })?;
         if map.snapshot.process.start_ticks == self.start_ticks {
             return Ok(map);
         }

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use library::analysis::growth::{History, Interval, Verdict, VerdictKind, judge};
-use library::model::{Bytes, Footprint, Limits, Process, Sample, Series};
+use library::analysis::growth::{History, Interval, Verdict, VerdictKind};
+use library::model::{Bytes, Footprint, Limits, Process, Sample};
 
 use crate::entry::entry;
 use crate::error::{Failure, Result};
@@ -66,7 +66,7 @@ pub struct residue_verdict_result {
     pub rate_high: f64,
     /// How many seconds in all to watch to know more; only of what is inconclusive.
     pub need_seconds: f64,
-    /// How many samples it rests on: at most 512 are kept, evenly over all time.
+    /// How many samples it rests on: the past is kept in windows of 256, the longer the coarser.
     pub samples: u64,
 }
 
@@ -77,8 +77,8 @@ unsafe impl Sized32 for residue_verdict_result {
 }
 
 impl residue_verdict_result {
-    fn of(series: &Series) -> residue_verdict_result {
-        let verdict = judge(series, &Limits::default());
+    fn of(history: &History) -> residue_verdict_result {
+        let (verdict, series) = history.judge(&Limits::default());
         residue_verdict_result::told(&verdict, series.samples.len())
     }
 
@@ -111,10 +111,13 @@ struct Feed {
     last_seconds: f64,
 }
 
+/// More seconds than the universe has.
+const FARTHEST_SECONDS: f64 = 1e18;
+
 impl Feed {
     fn take(&mut self, seconds: f64, bytes: u64) -> Result<()> {
-        // Not a number is never in order.
-        if !seconds.is_finite() || seconds < self.last_seconds {
+        // Not a number is never in order, and nobody counts seconds from before the first star.
+        if seconds.is_nan() || seconds.abs() > FARTHEST_SECONDS || seconds < self.last_seconds {
             return Err(Failure::argument(format!(
                 "{seconds} s is before the sample before, or no time at all"
             )));
@@ -122,7 +125,7 @@ impl Feed {
         self.last_seconds = seconds;
         let footprint =
             Footprint { anon: Some(Bytes(bytes)), swap: Some(Bytes::ZERO), ..Footprint::default() };
-        self.history.push(Sample { seconds, footprint, ..Sample::default() });
+        self.history.push(&Sample { seconds, footprint, ..Sample::default() });
         Ok(())
     }
 }
@@ -137,7 +140,7 @@ pub unsafe extern "C" fn residue_verdict_open(out: *mut *mut residue_verdict) ->
         // SAFETY: as the caller promises.
         let out = unsafe { place(out, "out") }?;
         out.write(std::ptr::null_mut());
-        let history = History::new(Process::default(), None);
+        let history = History::new(&Process::default(), None);
         let feed = Mutex::new(Feed { history, last_seconds: f64::NEG_INFINITY });
         out.write(Box::into_raw(Box::new(residue_verdict { feed })));
         Ok(residue_status::RESIDUE_OK)
@@ -180,7 +183,7 @@ pub unsafe extern "C" fn residue_verdict_read(
         // SAFETY: as the caller promises.
         let (verdict, slot) = unsafe { (value(verdict, "verdict")?, Slot::of(out, "out")?) };
         let feed = verdict.feed.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.fill(&residue_verdict_result::of(feed.history.series()));
+        slot.fill(&residue_verdict_result::of(&feed.history));
         Ok(residue_status::RESIDUE_OK)
     })
 }
@@ -216,14 +219,14 @@ pub unsafe extern "C" fn residue_verdict_of(
     entry(|| {
         // SAFETY: as the caller promises.
         let (process, slot) = unsafe { (value(process, "process")?, Slot::of(out, "out")?) };
-        let series = {
+        let history = {
             let watch = process.lock()?;
             if watch.source.is_dump() {
                 return Err(Failure::unsupported("a dump is one moment: it does not grow"));
             }
-            watch.history.series().clone()
+            watch.history.clone()
         };
-        slot.fill(&residue_verdict_result::of(&series));
+        slot.fill(&residue_verdict_result::of(&history));
         Ok(residue_status::RESIDUE_OK)
     })
 }
@@ -233,12 +236,12 @@ mod tests {
     use super::*;
 
     fn fed(bytes: impl Fn(u32) -> u64) -> residue_verdict_result {
-        let history = History::new(Process::default(), None);
+        let history = History::new(&Process::default(), None);
         let mut feed = Feed { history, last_seconds: f64::NEG_INFINITY };
         for second in 0..120 {
             feed.take(f64::from(second), bytes(second)).expect("in order");
         }
-        residue_verdict_result::of(feed.history.series())
+        residue_verdict_result::of(&feed.history)
     }
 
     #[test]
@@ -253,7 +256,7 @@ mod tests {
     #[test]
     fn what_stands_still_is_stable_and_time_does_not_run_back() {
         assert_eq!(fed(|_| 50 << 20).kind, residue_verdict_kind::RESIDUE_VERDICT_STABLE);
-        let mut feed = Feed { history: History::new(Process::default(), None), last_seconds: 3.0 };
+        let mut feed = Feed { history: History::new(&Process::default(), None), last_seconds: 3.0 };
         assert!(feed.take(2.0, 1).is_err());
         assert!(feed.take(f64::NAN, 1).is_err());
         assert!(feed.take(3.0, 1).is_ok());

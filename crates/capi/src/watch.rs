@@ -40,7 +40,7 @@ pub(crate) struct Taken {
 
 impl Watch {
     pub(crate) fn of(source: Source, flags: u32) -> Watch {
-        let history = History::new(source.process().clone(), source.age_seconds());
+        let history = History::new(source.process(), source.age_seconds());
         Watch {
             source,
             history,
@@ -98,8 +98,8 @@ impl Watch {
         if !is_dump {
             let free = sums.map(|sums| FreeSize { total: sums.free, largest: sums.largest.size });
             let maps = sums.map(|sums| sums.regions);
-            let is_kept = self.history.push(Sample { seconds, free, maps, ..counters });
-            due = self.alarms.check(&sample, is_kept, self.history.series());
+            let is_kept = self.history.push(&Sample { seconds, free, maps, ..counters });
+            due = self.alarms.check(&sample, is_kept, &self.history);
         }
         Taken { sample, due }
     }

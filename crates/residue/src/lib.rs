@@ -58,6 +58,8 @@ pub use residue_target::Care;
 pub use residue_target::live::host::{DumpOptions, Probe};
 #[cfg(windows)]
 pub use residue_target::live::host::{HeapSums, own_heaps};
+#[cfg(any(target_os = "linux", windows))]
+pub use residue_target::live::write_whole;
 pub use residue_target::procfs::printable;
 pub use residue_target::windows::{Check, Outcome, Selfcheck};
 pub use residue_target::{

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use residue_analysis::Map;
-use residue_model::{Address, Bytes, Memory, ProcessId, Range, Usage, Visit};
+use residue_model::{Address, Bytes, Memory, ProcessId, Range, Thread, Usage, Visit};
 use residue_target::live::windows::{Host, Process, find, observe};
 use residue_target::windows::{Check, Counted, Outcome, Piece, Selfcheck, checks, follows};
 use residue_target::{Care, Target};
@@ -55,7 +55,9 @@ fn proof(pid: ProcessId, before: Counted) -> Result<Vec<Check>> {
 }
 
 fn stacks(map: &Map) -> Check {
-    let threads = &map.snapshot.threads;
+    // A thread that has ended since it was listed tells no block.
+    let threads: Vec<&Thread> =
+        map.snapshot.threads.iter().filter(|thread| thread.control_block.is_some()).collect();
     let has_stack = |tid: u32| map.snapshot.regions.iter().any(|region| region.threads.contains(&tid));
     let found = threads.iter().filter(|thread| has_stack(thread.tid)).count();
     Check {

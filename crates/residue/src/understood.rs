@@ -8,5 +8,13 @@ use crate::Result;
 pub(crate) fn understood(target: &dyn Target, snapshot: Snapshot) -> Result<Map> {
     // A live process is looked into only where nothing else tells its stacks and heaps: asking for its memory can bring
     // pages back from swap.
-    Ok(if snapshot.needs_memory() { Map::with(snapshot, target.memory()?) } else { Map::of(snapshot) })
+    if !snapshot.needs_memory() {
+        return Ok(Map::of(snapshot));
+    }
+    match target.memory() {
+        Ok(memory) => Ok(Map::with(snapshot, memory)),
+        // A process that may be asked but not read: the snapshot says what that costs.
+        Err(_) if !target.is_dump() => Ok(Map::of(snapshot)),
+        Err(error) => Err(error.into()),
+    }
 }

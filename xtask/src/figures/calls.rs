@@ -48,7 +48,7 @@ fn call(bench: &Bench, program: &str, who: &str, whose: &str) -> Result<Row> {
         let mut words = told.split_ascii_whitespace();
         let rate: f64 = words.next().and_then(|word| word.parse().ok()).context("it tells no rate")?;
         ensure!(rate > 0.0, "it made no call");
-        regions = words.nth(2).unwrap_or_default().to_owned();
+        words.nth(2).unwrap_or_default().clone_into(&mut regions);
         runs.push(Duration::from_secs_f64(1.0 / rate));
     }
     runs.sort_unstable();

@@ -1,69 +1,202 @@
-use residue_model::{Process, Sample, Series};
+use residue_model::{Limits, Process, Sample, Series};
+
+use super::{Verdict, VerdictKind, judge};
 
 /// The readings of a process over any length of time, in room that does not grow.
 ///
-/// When it is full every second reading goes, and from then on only every second one comes in: a month is remembered as
-/// evenly as an hour, only more coarsely. Taking a reading allocates nothing.
+/// It looks back through several windows, each as coarse as it is long: some seconds, minutes, hours, days, months. A slow
+/// leak shows in a long one only, and a leak that began an hour ago after a quiet month in a short one only. Taking a
+/// reading allocates nothing.
 #[derive(Clone, Debug)]
 pub struct History {
-    series: Series,
-    /// Readings that one kept reading stands for.
-    stride: u64,
-    seen: u64,
+    windows: [Window; STEPS.len()],
 }
 
-impl History {
-    /// Readings that are kept at most. Twice as many as a verdict needs to be sure.
-    pub const CAPACITY: usize = 512;
+/// Seconds between two readings that a window keeps. With [`KEPT`] of them they look back 25 seconds, 4 and 40 minutes,
+/// 8 hours, 5 and 64 days.
+const STEPS: [f64; 6] = [0.1, 1.0, 10.0, 120.0, 1800.0, 21_600.0];
 
+/// Readings that a window keeps at most.
+const KEPT: usize = 256;
+
+/// Readings without which there is nothing to judge.
+const FEWEST: usize = 12;
+
+/// A window that looks back less than this proves nothing of a process that is known for longer: whoever loads a file
+/// grows for as long.
+const SHORTEST_SECONDS: f64 = 240.0;
+
+impl History {
     /// Of a process that has not been read yet.
-    pub fn new(process: Process, age_seconds: Option<f64>) -> History {
-        let samples = Vec::with_capacity(History::CAPACITY);
-        History { series: Series { process, age_seconds, samples, ended: false }, stride: 1, seen: 0 }
+    pub fn new(process: &Process, age_seconds: Option<f64>) -> History {
+        let window = |step| {
+            let samples = Vec::with_capacity(KEPT);
+            Window {
+                series: Series { process: process.clone(), age_seconds, samples, ended: false },
+                step,
+                has_forgotten: false,
+            }
+        };
+        History { windows: STEPS.map(window) }
     }
 
-    /// Takes a reading; says whether it is kept.
-    pub fn push(&mut self, sample: Sample) -> bool {
-        let is_kept = self.seen.is_multiple_of(self.stride);
-        self.seen += 1;
-        if !is_kept {
+    /// Takes a reading; says whether any window keeps it. Times must not go back.
+    pub fn push(&mut self, sample: &Sample) -> bool {
+        // Every window is asked: what a long one keeps, the short ones keep too.
+        self.windows.iter_mut().fold(false, |is_kept, window| window.push(sample) | is_kept)
+    }
+
+    /// How many readings are there to judge.
+    pub fn len(&self) -> usize {
+        self.windows[0].series.samples.len()
+    }
+
+    /// Whether nothing was read yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The judgement, and the readings that it rests on: those of the longest window that shows a leak, or of the
+    /// longest that can be judged.
+    pub fn judge(&self, limits: &Limits) -> (Verdict, &Series) {
+        let told = |window: &Window| window.series.samples.len() >= FEWEST && window.counts();
+        // Those above a window that has it all have less of the same.
+        let whole = self.windows.iter().position(|window| !window.has_forgotten);
+        let mut judged = self.windows[..=whole.unwrap_or(STEPS.len() - 1)]
+            .iter()
+            .rev()
+            .filter(|window| told(window))
+            .map(|window| (judge(&window.series, limits), &window.series));
+        let Some(longest) = judged.next() else {
+            let series = &self.windows[0].series;
+            return (judge(series, limits), series);
+        };
+        if longest.0.kind == VerdictKind::LikelyLeak {
+            return longest;
+        }
+        judged.find(|(verdict, _)| verdict.kind == VerdictKind::LikelyLeak).unwrap_or(longest)
+    }
+}
+
+/// The past as far back as one step between readings reaches.
+#[derive(Clone, Debug)]
+struct Window {
+    series: Series,
+    step: f64,
+    /// Older readings had to go.
+    has_forgotten: bool,
+}
+
+impl Window {
+    fn push(&mut self, sample: &Sample) -> bool {
+        let samples = &mut self.series.samples;
+        // A clock that is read as often as the step does not lose every second reading to a rounding.
+        if samples.last().is_some_and(|last| sample.seconds - last.seconds < 0.95 * self.step) {
             return false;
         }
-        if self.series.samples.len() == History::CAPACITY {
-            let mut index = 0_usize;
-            self.series.samples.retain(|_| {
-                index += 1;
-                index % 2 == 1
-            });
-            self.stride *= 2;
+        if samples.len() == KEPT {
+            samples.remove(0);
+            self.has_forgotten = true;
         }
-        self.series.samples.push(sample);
+        samples.push(sample.clone());
         true
     }
 
-    /// What is remembered.
-    pub fn series(&self) -> &Series {
-        &self.series
+    fn counts(&self) -> bool {
+        let samples = &self.series.samples;
+        let span =
+            samples.last().zip(samples.first()).map_or(0.0, |(last, first)| last.seconds - first.seconds);
+        !self.has_forgotten || span >= SHORTEST_SECONDS
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use residue_model::{Bytes, Footprint};
+
     use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const HOUR: u32 = 3600;
+    const DAY: u32 = 24 * HOUR;
+
+    fn sample(second: u32, bytes: u64) -> Sample {
+        let footprint =
+            Footprint { anon: Some(Bytes(bytes)), swap: Some(Bytes::ZERO), ..Footprint::default() };
+        Sample { seconds: f64::from(second), footprint, ..Sample::default() }
+    }
+
+    /// A history fed once a `step` seconds from and to these seconds.
+    fn feed(history: &mut History, from: u32, to: u32, step: usize, bytes: impl Fn(u32) -> u64) {
+        for second in (from..to).step_by(step) {
+            history.push(&sample(second, bytes(second)));
+        }
+    }
+
+    fn kind(history: &History) -> VerdictKind {
+        history.judge(&Limits::default()).0.kind
+    }
 
     /// A service that samples for a month must not grow, and must still know how the month began.
     #[test]
-    fn it_spans_all_time_in_room_that_does_not_grow() {
-        let mut history = History::new(Process::default(), None);
-        let room = history.series.samples.capacity();
-        for second in 0..100_000_u32 {
-            history.push(Sample { seconds: f64::from(second), ..Sample::default() });
-        }
-        let samples = &history.series().samples;
-        assert_eq!(samples.capacity(), room);
-        assert!(samples.len() > History::CAPACITY / 4 && samples.len() <= History::CAPACITY);
-        assert!(samples[0].seconds.abs() < 1e-9 && samples[samples.len() - 1].seconds > 99_000.0);
-        let steps: Vec<f64> = samples.windows(2).map(|pair| pair[1].seconds - pair[0].seconds).collect();
-        assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1e-9), "evenly: {steps:?}");
+    fn it_looks_back_a_month_in_room_that_does_not_grow() {
+        let mut history = History::new(&Process::default(), None);
+        let room = |history: &History| -> usize {
+            history.windows.iter().map(|window| window.series.samples.capacity()).sum()
+        };
+        let before = room(&history);
+        feed(&mut history, 0, 30 * DAY, 10, |_| 50 * MIB);
+        assert_eq!(room(&history), before);
+        let longest = &history.windows[STEPS.len() - 1].series.samples;
+        assert!(longest[0].seconds.abs() < 1e-9 && longest.len() > 100, "{}", longest.len());
+        assert_eq!(kind(&history), VerdictKind::Stable);
+    }
+
+    /// Judged by all of its life, whoever was quiet for a month could leak for days before it shows.
+    #[test]
+    fn a_leak_after_a_quiet_month_is_seen_within_minutes() {
+        let mut history = History::new(&Process::default(), None);
+        feed(&mut history, 0, 30 * DAY, 10, |_| 50 * MIB);
+        let leak = |second: u32| 50 * MIB + u64::from(second - 30 * DAY) * 100 * MIB / u64::from(HOUR);
+        let seen = (1..=60).find(|minute| {
+            let (from, to) = (30 * DAY + (minute - 1) * 60, 30 * DAY + minute * 60);
+            feed(&mut history, from, to, 1, leak);
+            kind(&history) == VerdictKind::LikelyLeak
+        });
+        assert!(seen.is_some_and(|minutes| minutes <= 10), "{seen:?}");
+        let rate = history.judge(&Limits::default()).0.rate.expect("a rate").estimate;
+        assert!((rate / (100 * MIB) as f64 - 1.0).abs() < 0.2, "{rate}");
+    }
+
+    /// Too slow for minutes, plain in days: 20 MiB a day under 3 MiB of coming and going.
+    #[test]
+    fn a_slow_leak_is_seen_by_its_days() {
+        let mut history = History::new(&Process::default(), None);
+        let wave = |second: u32| u64::from(second / 600 % 4) * MIB;
+        feed(&mut history, 0, 20 * DAY, 30, |second| {
+            50 * MIB + u64::from(second) * 20 * MIB / u64::from(DAY) + wave(second)
+        });
+        let (verdict, series) = history.judge(&Limits::default());
+        assert_eq!(verdict.kind, VerdictKind::LikelyLeak, "{verdict:?}");
+        assert!(
+            series.samples[series.samples.len() - 1].seconds - series.samples[0].seconds > f64::from(DAY)
+        );
+    }
+
+    /// Whoever loads a file grows for as long as that takes, and has not begun to leak.
+    #[test]
+    fn a_short_rise_of_an_old_process_is_no_leak() {
+        let mut history = History::new(&Process::default(), None);
+        feed(&mut history, 0, DAY, 1, |_| 50 * MIB);
+        feed(&mut history, DAY, DAY + 20, 1, |second| 50 * MIB + u64::from(second - DAY) * MIB);
+        assert_ne!(kind(&history), VerdictKind::LikelyLeak);
+    }
+
+    #[test]
+    fn a_young_process_is_judged_by_what_there_is() {
+        let mut history = History::new(&Process::default(), None);
+        assert!(history.is_empty() && kind(&history) == VerdictKind::Inconclusive);
+        feed(&mut history, 0, 60, 1, |second| 50 * MIB + u64::from(second) * MIB);
+        assert_eq!((kind(&history), history.len()), (VerdictKind::LikelyLeak, 60));
     }
 }

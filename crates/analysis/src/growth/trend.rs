@@ -112,7 +112,10 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
     while first < order.len() {
-        let tied = order[first..].iter().take_while(|&&index| values[index] <= values[order[first]]).count();
+        let tied = order[first..]
+            .iter()
+            .take_while(|&&index| values[index].total_cmp(&values[order[first]]).is_le())
+            .count();
         let shared = first as f64 + (tied - 1) as f64 / 2.0;
         for &index in &order[first..first + tied] {
             ranks[index] = shared;

@@ -39,6 +39,17 @@ fn many_threads_use_one_handle() {
     assert_eq!(said(&mut Command::new(program)), "8 threads, 0 faults, alarms 1\n");
 }
 
+/// A service draws its map at any time, also when its samples would make a report of growth.
+#[test]
+fn handles_that_outlive_their_process_say_so() {
+    let folder = scratch("late");
+    let page = folder.join("map.html");
+    let text = said(Command::new(compile("tests/c/late.c", &folder)).arg(&page));
+    assert_eq!(text, "0 faults\n");
+    let page = fs::read_to_string(page).expect("it was written");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("id=\"picture\""), "{} bytes", page.len());
+}
+
 /// A service that samples itself reports with its own curve, and judges its own leak.
 #[test]
 fn a_service_that_leaks_finds_out_by_itself() {

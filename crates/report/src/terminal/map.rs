@@ -79,10 +79,10 @@ fn windows_title(out: &mut impl Write, screen: Screen, map: &Map) -> Result<()> 
     }
     let total = &map.summary.total;
     let line = format!(
-        "{}-bit, {} regions, {} committed or reserved; read from {}",
+        "{}-bit, {} regions, {}; read from {}",
         map.snapshot.space.bits,
         count(total.regions),
-        size(total.size),
+        words::committed(map),
         source(map.snapshot.source),
     );
     writeln!(out, "{}", screen.wrap(&line, 0))?;

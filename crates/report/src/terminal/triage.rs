@@ -184,9 +184,9 @@ fn windows_footprint(out: &mut impl Write, screen: Screen, diagnosis: &Diagnosis
     writeln!(out, "  {}", screen.wrap(&words::footprint(&map.snapshot.process.footprint), 2))?;
     let free = &map.free;
     let line = format!(
-        "{}-bit address space: {} committed or reserved in {} blocks; {} free in {} ranges, the largest {}",
+        "{}-bit address space: {} in {} blocks; {} free in {} ranges, the largest {}",
         map.snapshot.space.bits,
-        size(map.summary.total.size),
+        words::committed(map),
         count(map.summary.total.regions),
         size(free.total),
         count(free.ranges),

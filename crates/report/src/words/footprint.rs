@@ -1,6 +1,7 @@
+use residue_analysis::Map;
 use residue_model::{Footprint, WindowsFootprint};
 
-use crate::units::size_or_dash;
+use crate::units::{size, size_or_dash};
 
 /// The totals of a process in one line, in the terms of its system.
 pub fn footprint(footprint: &Footprint) -> String {
@@ -14,6 +15,13 @@ pub fn footprint(footprint: &Footprint) -> String {
             size_or_dash(footprint.swap)
         ),
     }
+}
+
+/// What is committed and what is only reserved, of a process or dump of Windows.
+pub fn committed(map: &Map) -> String {
+    let state = |name: &str| map.summary.by_state.iter().find(|row| row.key == name);
+    let size_of = |name: &str| size(state(name).map(|row| row.size).unwrap_or_default());
+    format!("{} committed, {} reserved", size_of("MEM_COMMIT"), size_of("MEM_RESERVE"))
 }
 
 fn of_windows(windows: &WindowsFootprint) -> String {

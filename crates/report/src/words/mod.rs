@@ -10,7 +10,7 @@ mod verdict;
 
 pub use content::{ContentText, content};
 pub use finding::{FindingText, finding, no_findings};
-pub use footprint::footprint;
+pub use footprint::{committed, footprint};
 pub use region::{protection, remark};
 pub use search::preview;
 pub(crate) use target::quoted;

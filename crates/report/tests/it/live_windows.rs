@@ -195,7 +195,12 @@ fn watching_shows_commit_and_the_largest_free_range() {
 fn the_pages_speak_windows() {
     let map = html::map(&Map::of(snapshot())).expect("a page");
     let triage = html::triage(&diagnosis()).expect("a page");
-    assert!(map.contains("commit 80.0 MiB") && map.contains("In RAM") && map.contains(r#""held":"in RAM""#) && !map.contains("MADV_FREE"));
+    assert!(
+        map.contains("commit 80.0 MiB")
+            && map.contains("In RAM")
+            && map.contains(r#""held":"in RAM""#)
+            && !map.contains("MADV_FREE")
+    );
     assert!(
         triage.contains("Private working set") && triage.contains("Paged pool") && !triage.contains(">PSS<")
     );

@@ -9,6 +9,9 @@ mod output;
 #[cfg(windows)]
 pub mod windows;
 
+#[cfg(any(target_os = "linux", windows))]
+pub use output::write_whole;
+
 #[cfg(target_os = "linux")]
 pub use linux as host;
 #[cfg(windows)]

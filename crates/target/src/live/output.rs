@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use residue_model::Bytes;
+use residue_model::{Bytes, Gap};
 use tempfile::{Builder, TempPath};
 
 use super::host::disk;
@@ -27,9 +27,31 @@ pub(in crate::live) struct Draft {
     pub(in crate::live) file: File,
     /// None of one that nobody will see: it has no name, and cannot stay behind.
     name: Option<TempPath>,
+    /// Nobody but its owner can read it.
+    is_private: bool,
+}
+
+/// Writes a whole file, readable for its owner alone: what stood there before is replaced when the new one is whole. A link
+/// stays, and what it leads to is replaced.
+///
+/// # Errors
+/// When something stands there that is no file, or it cannot be written; what stood there then still does.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let place = Place::of(&real, true, Bytes(content.len() as u64))?;
+    let draft = place.draft()?;
+    (&draft.file).write_all(content).map_err(|error| place.failed(error))?;
+    place.take(draft)?;
+    Ok(())
 }
 
 impl Draft {
+    /// That others can read it, where they can.
+    pub(in crate::live) fn exposed(&self) -> Option<Gap> {
+        let why = "its file system keeps no rights: whoever can read the folder can read it";
+        (!self.is_private).then(|| Gap::new("privacy of the file", why))
+    }
+
     /// Where it stands meanwhile; nowhere for one that has no name.
     #[cfg(windows)]
     pub(in crate::live) fn path(&self) -> Option<&Path> {
@@ -72,14 +94,16 @@ impl Place {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let made = Builder::new().prefix(&format!(".{name}.")).suffix(".partial").tempfile_in(&self.folder);
         let (file, name) = made.map_err(|error| self.failed(error))?.into_parts();
-        Ok(Draft { file, name: Some(name) })
+        // Before anything is in it. Some file systems know no rights.
+        let is_private = disk::keep_private(&name).is_ok();
+        Ok(Draft { file, name: Some(name), is_private })
     }
 
     /// A draft that nobody will see.
     #[cfg(target_os = "linux")]
     pub(in crate::live) fn nameless(&self) -> Result<Draft> {
         let file = tempfile::tempfile_in(&self.folder).map_err(|error| self.failed(error))?;
-        Ok(Draft { file, name: None })
+        Ok(Draft { file, name: None, is_private: true })
     }
 
     /// Puts a draft into its place, and says how large it looks and how much of the disk it takes.
@@ -154,6 +178,32 @@ mod tests {
         assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1);
         let error = Place::of(folder.path(), true, Bytes::ZERO).err().expect("no file");
         assert_eq!(error.kind(), ErrorKind::Write);
+    }
+
+    #[test]
+    fn a_whole_file_takes_the_place_of_one_and_of_nothing_else() {
+        let folder = folder();
+        let path = folder.path().join("page.html");
+        write_whole(&path, b"first").expect("nothing stands there");
+        write_whole(&path, b"second").expect("a file stands there");
+        assert_eq!(fs::read(&path).expect("it is there"), b"second");
+        let error = write_whole(folder.path(), b"third").expect_err("a folder is no file");
+        assert_eq!(error.kind(), ErrorKind::Write);
+        assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1, "no draft is left");
+    }
+
+    /// A root service told to write to a device must not make a file of it.
+    #[test]
+    #[cfg(unix)]
+    fn a_device_stays_one_and_a_link_leads_to_the_new_file() {
+        let folder = folder();
+        assert!(write_whole(Path::new("/dev/null"), b"page").is_err());
+        let (path, link) = (folder.path().join("page.html"), folder.path().join("link.html"));
+        fs::write(&path, "first").expect("there is room");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        write_whole(&link, b"second").expect("it leads to a file");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(fs::read(&path).expect("it is there"), b"second");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Target for Minidump {
         process.threads = (!streams.threads.is_empty()).then_some(streams.threads.len() as u64);
         process.footprint.vss = Some(regions.iter().map(Region::size).sum());
         let space = if streams.is_windows() {
-            windows::space(streams.bits, &streams.modules, &self.segments, &regions)
+            windows::space(streams.bits, None, &streams.modules, &self.segments, &regions)
         } else {
             AddressSpace::wide(streams.bits, &regions, LOWEST)
         };

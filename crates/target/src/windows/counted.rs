@@ -51,10 +51,14 @@ impl Counted {
         }
     }
 
-    /// Without the zeros that cannot be: a living process has pages, pools, faults and threads. Wine fills in what it
-    /// does not know with zeros, and older Windows some of it. Wine's virtual size is that of the process of the host.
+    /// Without the zeros that Wine fills in where it does not count: a living process has pages, pools, faults and
+    /// threads. On Windows a zero is a count: all of a suspended app can be paged out. Wine's virtual size is that of the
+    /// process of the host.
     #[must_use]
     pub fn believed(self, is_wine: bool) -> Counted {
+        if !is_wine {
+            return self;
+        }
         let size = |size: Option<Bytes>| size.filter(|&size| size > Bytes::ZERO);
         let count = |count: Option<u64>| count.filter(|&count| count > 0);
         Counted {
@@ -66,7 +70,7 @@ impl Counted {
             peak_pagefile_usage: size(self.peak_pagefile_usage),
             paged_pool: size(self.paged_pool),
             nonpaged_pool: size(self.nonpaged_pool),
-            virtual_size: size(self.virtual_size).filter(|_| !is_wine),
+            virtual_size: None,
             page_faults: count(self.page_faults),
             handles: count(self.handles),
             threads: count(self.threads),
@@ -79,7 +83,7 @@ impl Counted {
             working_set: self.working_set,
             peak_working_set: self.peak_working_set,
             private_working_set: self.private_working_set,
-            // Before Windows 8 the old name may hold nothing; under Wine the new one.
+            // The old name may hold nothing before Windows 8, the new one under Wine, where it is no number then.
             commit: self.private_usage.or(self.pagefile_usage),
             peak_commit: self.peak_pagefile_usage,
             paged_pool: self.paged_pool,
@@ -115,7 +119,7 @@ mod tests {
 
     /// Wine says 0 for the pools and for `PrivateUsage`; shown as zeros they would say that the process has none.
     #[test]
-    fn a_zero_that_cannot_be_is_unknown() {
+    fn a_zero_of_wine_is_unknown() {
         let zero = Some(Bytes::ZERO);
         let wine = Counted {
             private_usage: zero,
@@ -128,6 +132,7 @@ mod tests {
         let windows = footprint.windows.expect("a Windows process");
         assert_eq!((windows.commit, windows.paged_pool), (Some(Bytes(4096)), None));
         assert_eq!(wine.believed(true).page_faults, None);
+        assert_eq!(wine.believed(false).paged_pool, zero, "on Windows it is a count");
         assert!(wine.believed(true).missing().contains(&"paged pool"));
         assert!(!wine.believed(true).missing().contains(&"commit"));
     }

@@ -67,6 +67,9 @@ pub struct Observed {
     /// The instruction set of the process as Windows carries it: `x86-64` of a 32-bit program on 64-bit Windows, unless
     /// a 32-bit program asked.
     pub cpu: String,
+    /// It is a 32-bit program on 64-bit Windows, where that was told.
+    #[serde(default)]
+    pub is_wow64: Option<bool>,
 }
 
 /// A piece of memory.
@@ -113,7 +116,7 @@ impl Observation {
         // A live process may reserve memory while it is asked range by range.
         part(&mut regions);
         let native_bits = if matches!(self.process.cpu.as_str(), "x86-64" | "aarch64") { 64 } else { 32 };
-        let space = space(native_bits, &self.modules, memory, &regions);
+        let space = space(native_bits, self.process.is_wow64, &self.modules, memory, &regions);
         let mut gaps = self.gaps.clone();
         gaps.extend(self.missing());
         let process = self.process();

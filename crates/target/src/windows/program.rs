@@ -1,24 +1,25 @@
 use residue_model::{Address, AddressSpace, Memory, Module, Region};
 
-/// The address space of a Windows program: its own header says how wide its addresses are, and whether it takes more
-/// than two gigabytes. Where the header cannot be read, the processor and the regions have to tell.
+/// The address space of a Windows program. Where the system told that it is one of 32 bits on 64-bit Windows, that holds;
+/// otherwise its own header says how wide its addresses are. The header also says whether it takes more than two
+/// gigabytes. Where it cannot be read, the processor and the regions have to tell.
 ///
 /// The program is the first of the modules.
 pub(crate) fn space(
     native_bits: u8,
+    is_wow64: Option<bool>,
     modules: &[Module],
     memory: &dyn Memory,
     regions: &[Region],
 ) -> AddressSpace {
     let header = modules.first().and_then(|program| Header::read(memory, program.range.start));
-    // A 32-bit program on 64-bit Windows may be seen as the 64-bit process that carries it.
-    let is_narrow = header.map_or_else(|| native_bits == 32 || carries_32_bits(modules), Header::is_narrow);
-    let bits = if is_narrow { 32 } else { native_bits };
+    let seems_narrow = || header.map_or_else(|| carries_32_bits(modules), Header::is_narrow);
+    let is_narrow = native_bits == 32 || is_wow64.unwrap_or_else(seems_narrow);
     match header {
-        Some(header) if bits == 32 && native_bits == 64 => {
+        Some(header) if is_narrow && native_bits == 64 => {
             AddressSpace::wow64(header.is_large_address_aware())
         }
-        _ => AddressSpace::windows(bits, regions),
+        _ => AddressSpace::windows(if is_narrow { 32 } else { native_bits }, regions),
     }
 }
 
@@ -31,7 +32,9 @@ fn carries_32_bits(modules: &[Module]) -> bool {
 /// Source: "PE Format", `IMAGE_FILE_HEADER`.
 #[derive(Clone, Copy)]
 struct Header {
-    machine: u16,
+    /// `IMAGE_OPTIONAL_HEADER.Magic`. The machine of the file header does not tell: a program of .NET for any machine
+    /// names the 32-bit one there, and the loader changes only this when it carries the program as a 64-bit one.
+    magic: u16,
     characteristics: u16,
 }
 
@@ -46,12 +49,12 @@ impl Header {
         let coff = u64::from(number(0x3c, 4)?);
         let is_whole =
             short(0)? == u16::from_le_bytes(*b"MZ") && number(coff, 4)? == u32::from_le_bytes(*b"PE\0\0");
-        is_whole.then_some(Header { machine: short(coff + 4)?, characteristics: short(coff + 22)? })
+        is_whole.then_some(Header { magic: short(coff + 24)?, characteristics: short(coff + 22)? })
     }
 
-    /// `IMAGE_FILE_MACHINE_I386`, `IMAGE_FILE_MACHINE_ARMNT`.
+    /// `IMAGE_NT_OPTIONAL_HDR32_MAGIC`.
     fn is_narrow(self) -> bool {
-        matches!(self.machine, 0x014c | 0x01c4)
+        self.magic == 0x010b
     }
 
     /// `IMAGE_FILE_LARGE_ADDRESS_AWARE`.
@@ -72,7 +75,7 @@ mod tests {
         image[..2].copy_from_slice(b"MZ");
         image[0x3c] = 0x80;
         image[0x80..0x84].copy_from_slice(b"PE\0\0");
-        image[0x84..0x86].copy_from_slice(&0x014c_u16.to_le_bytes());
+        image[0x98..0x9a].copy_from_slice(&0x010b_u16.to_le_bytes());
         image[0x96] = 0x20;
         let read = |image: &[u8]| Header::read(&Pieces(vec![(Address(0x1000), image)]), Address(0x1000));
         let header = read(&image).expect("a header");

@@ -68,7 +68,8 @@ pub(crate) fn regions(queried: &[Queried], modules: &[Module], files: &[(Address
             .then(|| module_at(&modules, query.range.start).map(|module| Arc::clone(&module.name)))
             .flatten();
         let is_section = query.pages.backing() != Backing::PrivateAnonymous;
-        query.region(module.or_else(|| file(query.allocation_base).filter(|_| is_section)))
+        // The list of a 32-bit program names the folder that it asked for, not the one that it was given.
+        query.region(file(query.allocation_base).filter(|_| is_section).or(module))
     };
     queried.iter().map(named).collect()
 }

@@ -14,6 +14,20 @@ fn the_calls_agree_with_each_other() {
     assert!(checks.iter().filter(|check| check["outcome"] == "pass").count() > 8, "{checks:?}");
 }
 
+/// Of the process that asks even Wine tells what is in RAM of each region: where every part is known, so is the sum.
+#[test]
+fn what_is_in_ram_of_each_region_is_summed() {
+    let folder = Folder::new();
+    let file = &folder.file("self.json");
+    residue(&["selfcheck", "-o", file]).good();
+    let map = document(&["map", file]);
+    let total = &map["summary"]["total"];
+    let resident = total["rss"].as_u64().expect("it is told");
+    let working_set = map["footprint"]["working_set"].as_u64().expect("it is told");
+    assert!(resident > 1 << 20 && resident <= working_set * 2, "{resident} and {working_set}");
+    assert!(number(total, "uss") <= resident, "{total}");
+}
+
 /// The recording is concluded again to the same address space, usage by usage.
 #[test]
 fn a_recording_is_the_process_again() {

@@ -78,9 +78,7 @@ impl Probe {
     /// # Errors
     /// When it has ended.
     pub fn sample(&mut self, detail: Detail) -> Result<Sample> {
-        let stat = read_at(&self.stat, &mut self.text, 0).ok().and_then(stat::numbers);
-        let stat =
-            stat.filter(|stat| stat.state == ProcessState::Alive).ok_or_else(|| ended(&self.process))?;
+        let stat = self.stat()?;
         let status = match read_at(&self.status, &mut self.text, 0) {
             Ok(text) => status::parse(text),
             Err(error) => return Err(self.failed("status", error)),
@@ -97,6 +95,8 @@ impl Probe {
         };
         if detail == Detail::Full {
             self.rollup(&mut footprint);
+            // It too was opened by number.
+            self.stat()?;
         }
         Ok(Sample {
             footprint,
@@ -105,6 +105,12 @@ impl Probe {
             threads: Some(stat.threads),
             ..Sample::default()
         })
+    }
+
+    /// What tells whether it still runs.
+    fn stat(&mut self) -> Result<stat::Stat> {
+        let stat = read_at(&self.stat, &mut self.text, 0).ok().and_then(stat::numbers);
+        stat.filter(|stat| stat.state == ProcessState::Alive).ok_or_else(|| ended(&self.process))
     }
 
     /// Shows its regions in order of address, as far as they are memory of its own: not the page that the kernel lends to
@@ -119,6 +125,8 @@ impl Probe {
         // The file means the memory that the process had before it executed another program: that is gone.
         let pid = self.process.pid;
         let maps = self.host.open_file(pid, File::Maps).map_err(|error| self.failed("maps", error))?;
+        // It was opened by number: if the process lives now, it did then, and the number was its own.
+        self.stat()?;
         self.maps = maps;
         if self.walk(visit)? > 0 { Ok(()) } else { Err(ended(&self.process)) }
     }

@@ -10,8 +10,8 @@ use windows_sys::Win32::Security::{
     TOKEN_ADJUST_PRIVILEGES, TOKEN_PRIVILEGES, TOKEN_QUERY,
 };
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, OpenProcess, OpenProcessToken, PROCESS_ACCESS_RIGHTS, PROCESS_QUERY_INFORMATION,
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_VM_READ,
+    GetCurrentProcess, OpenProcess, OpenProcessToken, PROCESS_ACCESS_RIGHTS, PROCESS_DUP_HANDLE,
+    PROCESS_QUERY_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_VM_READ,
 };
 
 use crate::{Error, ErrorKind, Result};
@@ -37,6 +37,8 @@ pub(super) enum Right {
     Query,
     /// Also its memory.
     Read,
+    /// Also copies of its handles, to ask what they are of.
+    Dump,
 }
 
 impl Right {
@@ -45,6 +47,7 @@ impl Right {
             Right::Count => PROCESS_QUERY_LIMITED_INFORMATION,
             Right::Query => PROCESS_QUERY_INFORMATION,
             Right::Read => PROCESS_QUERY_INFORMATION | PROCESS_VM_READ,
+            Right::Dump => PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_DUP_HANDLE,
         }
     }
 
@@ -52,7 +55,7 @@ impl Right {
         match self {
             Right::Count => "PROCESS_QUERY_LIMITED_INFORMATION",
             Right::Query => "PROCESS_QUERY_INFORMATION",
-            Right::Read => "PROCESS_QUERY_INFORMATION and PROCESS_VM_READ",
+            Right::Read | Right::Dump => "PROCESS_QUERY_INFORMATION and PROCESS_VM_READ",
         }
     }
 }

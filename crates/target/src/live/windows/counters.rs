@@ -146,15 +146,6 @@ pub(super) fn has_ended(process: &Handle) -> bool {
     done != 0 && code != STILL_ACTIVE.cast_unsigned()
 }
 
-/// Processor time in kernel and program together, in 100 ns.
-pub(super) fn busy(process: &Handle) -> u64 {
-    let mut times = [FILETIME::default(); 4];
-    let [start, end, kernel, user] = &mut times;
-    // SAFETY: as above.
-    let done = unsafe { GetProcessTimes(process.raw(), start, end, kernel, user) };
-    if done == 0 { 0 } else { ticks(times[2]) + ticks(times[3]) }
-}
-
 pub(super) fn ticks(time: FILETIME) -> u64 {
     u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime)
 }

@@ -6,6 +6,11 @@ use std::os::windows::ffi::OsStrExt;
 use std::path::Path;
 
 use residue_model::Bytes;
+use windows_sys::Win32::Foundation::LocalFree;
+use windows_sys::Win32::Security::Authorization::{
+    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+};
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SetFileSecurityW};
 use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 
 /// The room that is left for us where a folder stands.
@@ -17,6 +22,37 @@ pub(in crate::live) fn free(folder: &Path) -> io::Result<Bytes> {
         GetDiskFreeSpaceExW(name.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut())
     };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Bytes(free)) }
+}
+
+/// Takes the right to read a file from everybody but its owner and the system, as far as its file system knows rights: a new
+/// file has those of its folder.
+///
+/// # Errors
+/// Where the file system has none, or refuses.
+pub(in crate::live) fn keep_private(path: &Path) -> io::Result<()> {
+    // Protected from the folder's rights; full access for the owner and the system.
+    let rights: Vec<u16> = "D:P(A;;FA;;;OW)(A;;FA;;;SY)".encode_utf16().chain([0]).collect();
+    let name: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    let mut descriptor = std::ptr::null_mut();
+    // SAFETY: the text ends in zero; the descriptor that is made is ours to free.
+    let made = unsafe {
+        ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            rights.as_ptr(),
+            SDDL_REVISION_1,
+            &raw mut descriptor,
+            std::ptr::null_mut(),
+        )
+    };
+    if made == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the name ends in zero, and the descriptor is the one that was just made; it is freed once.
+    unsafe {
+        let done = SetFileSecurityW(name.as_ptr(), DACL_SECURITY_INFORMATION, descriptor);
+        let error = io::Error::last_os_error();
+        LocalFree(descriptor);
+        if done == 0 { Err(error) } else { Ok(()) }
+    }
 }
 
 /// How much of the disk a file takes: nothing is sparse here.

@@ -8,16 +8,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use residue_model::{Bytes, Gap, ProcessId};
+use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::Diagnostics::Debug::{
     CancelCallback, MINIDUMP_CALLBACK_INFORMATION, MINIDUMP_CALLBACK_INPUT, MINIDUMP_CALLBACK_OUTPUT,
-    MiniDumpIgnoreInaccessibleMemory, MiniDumpWithFullMemory, MiniDumpWithFullMemoryInfo,
-    MiniDumpWithHandleData, MiniDumpWithThreadInfo, MiniDumpWithUnloadedModules, MiniDumpWriteDump,
+    MINIDUMP_TYPE, MiniDumpIgnoreInaccessibleMemory, MiniDumpWithFullMemory, MiniDumpWithFullMemoryInfo,
+    MiniDumpWithHandleData, MiniDumpWithThreadInfo, MiniDumpWithUnloadedModules,
 };
 
 use super::Host;
 use super::access::{Handle, Right};
 use super::host::wine;
 use super::process::{Depth, take};
+use super::symbol;
 use crate::live::output::{Draft, Place};
 use crate::{DumpProgress, Dumped, Error, ErrorKind, Estimate, Result, open_dump};
 
@@ -71,29 +73,51 @@ pub fn dump(
     if pid.0 == std::process::id() {
         return Err(Error::new(ErrorKind::Unsupported, "a process cannot stop itself to be read"));
     }
-    let handle = Handle::open(pid, Right::Read)?;
+    let (handle, with_handles) = match Handle::open(pid, Right::Dump) {
+        Ok(handle) => (handle, true),
+        Err(_) => (Handle::open(pid, Right::Read)?, false),
+    };
     let cost = estimate(host, pid, options)?;
     let place = Place::of(path, options.force, cost.size)?;
     progress(DumpProgress::Estimated(cost));
     let draft = place.draft()?;
     progress(DumpProgress::Stopped);
     let begun = Instant::now();
-    write(&handle, pid, &draft, options)?;
+    write(&handle, pid, &draft, with_handles, options)?;
     let stopped = begun.elapsed();
     progress(DumpProgress::Resumed(stopped));
-    let written = measure(&draft)?;
-    let (file_size, disk) = if options.compress {
+    let mut written = measure(&draft);
+    written.gaps.extend(draft.exposed());
+    if !with_handles {
+        written.gaps.push(Gap::new("what its handles are of", "the right PROCESS_DUP_HANDLE is missing"));
+    }
+    let (file_size, taken) = if options.compress {
         place.take(compress(&place, &draft, options, progress)?)?
     } else {
         place.take(draft)?
     };
-    Ok(Dumped { file_size, disk, stopped, estimate: cost.stopped, ..written })
+    Ok(Dumped { file_size, disk: taken, stopped, estimate: cost.stopped, ..written })
 }
 
-fn write(handle: &Handle, pid: ProcessId, draft: &Draft, options: &DumpOptions<'_>) -> Result<()> {
+fn write(
+    handle: &Handle,
+    pid: ProcessId,
+    draft: &Draft,
+    with_handles: bool,
+    options: &DumpOptions<'_>,
+) -> Result<()> {
+    // SAFETY: this is how `minidumpapiset.h` declares it.
+    let write_dump: WriteDump = match symbol::load("dbghelp.dll", c"MiniDumpWriteDump") {
+        Some(found) => unsafe { std::mem::transmute::<symbol::Symbol, WriteDump>(found) },
+        None => {
+            return Err(Error::new(ErrorKind::Unsupported, "this system has no dbghelp.dll")
+                .help("it is part of every Windows but the smallest containers: dump on a fuller system"));
+        }
+    };
+    let handles = if with_handles { MiniDumpWithHandleData } else { 0 };
     let kind = MiniDumpWithFullMemory
         | MiniDumpWithFullMemoryInfo
-        | MiniDumpWithHandleData
+        | handles
         | MiniDumpWithThreadInfo
         | MiniDumpWithUnloadedModules
         | MiniDumpIgnoreInaccessibleMemory;
@@ -103,7 +127,7 @@ fn write(handle: &Handle, pid: ProcessId, draft: &Draft, options: &DumpOptions<'
     };
     // SAFETY: both handles are open for as long as the call runs; the callback is given the options, which outlive it.
     let done = unsafe {
-        MiniDumpWriteDump(
+        write_dump(
             handle.raw(),
             pid.0,
             draft.file.as_raw_handle(),
@@ -116,12 +140,32 @@ fn write(handle: &Handle, pid: ProcessId, draft: &Draft, options: &DumpOptions<'
     if done != 0 {
         return Ok(());
     }
-    let error = io::Error::last_os_error();
+    let error = last_error();
     if (options.interrupted)() {
         return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
     }
     Err(Error::writing(format!("the dump of process {pid}"), error)
         .help("has it ended meanwhile, or is the disk full? Nothing is left behind"))
+}
+
+/// `MiniDumpWriteDump` of `minidumpapiset.h`.
+type WriteDump = unsafe extern "system" fn(
+    HANDLE,
+    u32,
+    HANDLE,
+    MINIDUMP_TYPE,
+    *const core::ffi::c_void,
+    *const core::ffi::c_void,
+    *const MINIDUMP_CALLBACK_INFORMATION,
+) -> i32;
+
+/// The last error is an HRESULT here: those of the system carry its own number in their lower half.
+fn last_error() -> io::Error {
+    let error = io::Error::last_os_error();
+    match error.raw_os_error().map(i32::cast_unsigned) {
+        Some(code) if code >> 16 == 0x8007 => io::Error::from_raw_os_error((code & 0xffff).cast_signed()),
+        _ => error,
+    }
 }
 
 /// Says that we want to be asked whether to stop, and answers that. Everything else goes its way.
@@ -144,19 +188,26 @@ unsafe extern "system" fn asked(
     1
 }
 
-/// What the file holds, read back from it.
-fn measure(draft: &Draft) -> Result<Dumped> {
+/// What the file holds, read back from it. The process has been stopped for it: whatever we make of it, it stays.
+fn measure(draft: &Draft) -> Dumped {
     let path = draft.path().map(|path| path.display().to_string()).unwrap_or_default();
-    let snapshot = open_dump(&path, &mut |_, _| {})?.snapshot()?;
-    let mut gaps: Vec<Gap> = snapshot.gaps;
+    let snapshot = open_dump(&path, &mut |_, _| {}).and_then(|dump| dump.snapshot());
+    let snapshot = match snapshot {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let gap = Gap::new("what the dump holds", format!("it cannot be read back: {error}"));
+            return Dumped { gaps: vec![gap], ..Dumped::default() };
+        }
+    };
+    let mut gaps = snapshot.gaps;
     gaps.retain(|gap| gap.what != "the list of regions");
-    Ok(Dumped {
+    Dumped {
         saved: snapshot.dump.map(|dump| dump.saved).unwrap_or_default(),
         regions: snapshot.regions.len(),
         threads: snapshot.threads.len(),
         gaps,
         ..Dumped::default()
-    })
+    }
 }
 
 fn compress(

@@ -1,5 +1,5 @@
 use residue_model::{Address, Bytes};
-use windows_sys::Win32::Foundation::HANDLE;
+use windows_sys::Win32::Foundation::{ERROR_NO_MORE_ITEMS, GetLastError, HANDLE};
 use windows_sys::Win32::System::Memory::{
     GetProcessHeaps, HeapLock, HeapUnlock, HeapWalk, PROCESS_HEAP_ENTRY,
 };
@@ -14,7 +14,7 @@ pub struct HeapSums {
     pub address: Address,
     /// Blocks that the program holds.
     pub live_blocks: u64,
-    /// What they take, as they were asked for.
+    /// What they take, as they were asked for; Windows tells the size of a block modulo 4 GiB.
     pub live_bytes: Bytes,
     /// Blocks that are free.
     pub free_blocks: u64,
@@ -28,6 +28,8 @@ pub struct HeapSums {
     pub uncommitted: Bytes,
     /// Pieces of address space that it has grown by.
     pub regions: u64,
+    /// Every block was seen. Otherwise the heap could not be locked, or is damaged, and the sums are of what came before.
+    pub is_whole: bool,
 }
 
 /// Heaps that a process may have before only the first are walked.
@@ -36,23 +38,30 @@ const MOST: usize = 256;
 /// Walks the heaps of our own process; gives how many there are, of which as many stand in `into` as it has room for.
 ///
 /// Each heap is locked while it is walked: other threads wait that want memory of it. Nothing is allocated meanwhile.
-pub fn own_heaps(into: &mut [HeapSums]) -> usize {
+///
+/// # Safety
+/// No thread destroys a heap meanwhile, and none uses a heap that was made without serialisation: a lock keeps nobody out
+/// of those.
+pub unsafe fn own_heaps(into: &mut [HeapSums]) -> usize {
     let mut heaps: [HANDLE; MOST] = [std::ptr::null_mut(); MOST];
     let room = u32::try_from(MOST).unwrap_or(u32::MAX);
     // SAFETY: the array has room for as many handles as is told.
     let count = unsafe { GetProcessHeaps(room, heaps.as_mut_ptr()) };
     let count = usize::try_from(count).unwrap_or_default();
     for (heap, sums) in heaps[..count.min(MOST)].iter().zip(into) {
-        *sums = walk(*heap);
+        // SAFETY: as the caller promises.
+        *sums = unsafe { walk(*heap) };
     }
     count
 }
 
-fn walk(heap: HANDLE) -> HeapSums {
+/// # Safety
+/// As for [`own_heaps`].
+unsafe fn walk(heap: HANDLE) -> HeapSums {
     let mut sums = HeapSums { address: Address(heap as u64), ..HeapSums::default() };
     let mut entry = PROCESS_HEAP_ENTRY::default();
-    // SAFETY: the heap is one of this process's own. It may be destroyed by its owner at any time, as with every use of
-    // a heap of others; locked, it changes by nobody but this thread, which allocates nothing until it is unlocked.
+    // SAFETY: as the caller promises; locked, the heap changes by nobody but this thread, which allocates nothing until it
+    // is unlocked.
     unsafe {
         if HeapLock(heap) == 0 {
             return sums;
@@ -60,6 +69,7 @@ fn walk(heap: HANDLE) -> HeapSums {
         while HeapWalk(heap, &raw mut entry) != 0 {
             sums.add(&entry);
         }
+        sums.is_whole = GetLastError() == ERROR_NO_MORE_ITEMS;
         HeapUnlock(heap);
     }
     sums

@@ -2,13 +2,13 @@ use std::ffi::CStr;
 
 use residue_model::{Bytes, Gap, Limits, ProcessId, SystemMemory};
 use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::ProcessStatus::{GetPerformanceInfo, PERFORMANCE_INFORMATION};
 use windows_sys::Win32::System::SystemInformation::{
     GetSystemInfo, GetSystemTimeAsFileTime, GlobalMemoryStatusEx, MEMORYSTATUSEX, OSVERSIONINFOW, SYSTEM_INFO,
 };
 
 use super::counters::ticks;
+use super::symbol;
 use crate::windows::System;
 use crate::{Care, Result, Target};
 
@@ -50,12 +50,7 @@ fn version() -> String {
 
 /// The version of Wine, which exports one; Windows does not.
 pub(super) fn wine() -> Option<String> {
-    let name: Vec<u16> = "ntdll.dll\0".encode_utf16().collect();
-    // SAFETY: the name ends in zero; ntdll is never unloaded, so the function stays where it is.
-    let found = unsafe {
-        let ntdll = GetModuleHandleW(name.as_ptr());
-        GetProcAddress(ntdll, c"wine_get_version".as_ptr().cast())
-    }?;
+    let found = symbol::find("ntdll.dll", c"wine_get_version")?;
     // SAFETY: Wine declares it `const char *CDECL wine_get_version(void)` and gives a constant.
     let version = unsafe {
         let call: extern "C" fn() -> *const std::ffi::c_char = std::mem::transmute(found);
@@ -81,7 +76,6 @@ pub fn system(_: &Host) -> SystemMemory {
     if unsafe { GlobalMemoryStatusEx(&raw mut status) } != 0 {
         system.total = Some(Bytes(status.ullTotalPhys));
         system.available = Some(Bytes(status.ullAvailPhys));
-        system.free = Some(Bytes(status.ullAvailPhys));
     }
     let mut info = PERFORMANCE_INFORMATION::default();
     let size = u32::try_from(size_of::<PERFORMANCE_INFORMATION>()).unwrap_or_default();

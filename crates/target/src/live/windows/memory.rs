@@ -10,6 +10,9 @@ use crate::Result;
 /// How much is copied at once.
 const WINDOW: usize = 1024 * 1024;
 
+/// The smallest page on every processor that Windows runs on.
+const PAGE: u64 = 4096;
+
 /// The memory of a process, as far as reading it changes nothing.
 ///
 /// Guard pages are never read: the first touch, even by others, takes the guard away, and the stack behind it could not
@@ -75,8 +78,8 @@ impl ProcessMemory {
                 window.resize(wanted, 0);
             }
             match self.copy(at, &mut window[..wanted]) {
-                // It was freed meanwhile, or lies behind the end of a mapped file.
-                0 => break,
+                // This page was freed meanwhile, lies behind the end of a mapped file, or its disk failed.
+                0 => at = Address((at.0 / PAGE + 1).saturating_mul(PAGE)),
                 read => {
                     visit(at, &window[..read])?;
                     at = Address(at.0 + read as u64);

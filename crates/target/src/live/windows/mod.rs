@@ -27,6 +27,7 @@ mod query;
 mod resident;
 mod sampler;
 mod sweep;
+mod symbol;
 mod text;
 mod threads;
 

@@ -1,4 +1,4 @@
-use residue_model::{AddressSpace, Extent, Process, ProcessId, Sample};
+use residue_model::{AddressSpace, Extent, Memory, NoMemory, Process, ProcessId, Sample};
 
 use super::access::{Handle, Right};
 use super::counters::{VmQuery, created, handles, has_ended};
@@ -26,8 +26,9 @@ impl Probe {
     pub fn open(pid: ProcessId) -> Result<Probe> {
         let handle = Handle::open(pid, Right::Query)?;
         let observation = take(pid, Depth::Ranges)?;
-        let memory = ProcessMemory::open(pid)?;
-        let space = observation.snapshot(&memory).space;
+        let memory = ProcessMemory::open(pid).ok();
+        let space =
+            observation.snapshot(memory.as_ref().map_or(&NoMemory as &dyn Memory, |memory| memory)).space;
         let created = created(&handle);
         let age = created.and_then(|created| host::now().checked_sub(created));
         Ok(Probe {
@@ -77,9 +78,6 @@ impl Probe {
             Detail::Quick => own.believed(self.is_wine),
             Detail::Full => own.or(self.listed()?).believed(self.is_wine),
         };
-        if counted.working_set.is_none() {
-            return Err(self.ended());
-        }
         Ok(Sample {
             footprint: counted.footprint(),
             minflt: counted.page_faults,

@@ -2,15 +2,16 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use residue_model::{Gap, Memory, NoMemory, ProcessId, Snapshot};
+use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::SystemInformation::{
     IMAGE_FILE_MACHINE, IMAGE_FILE_MACHINE_AMD64, IMAGE_FILE_MACHINE_ARM64,
 };
-use windows_sys::Win32::System::Threading::{IsWow64Process, IsWow64Process2};
+use windows_sys::Win32::System::Threading::IsWow64Process;
 
 use super::access::{Handle, Right};
 use super::counters::{MEMORY_INFO_CALL, VM_COUNTERS_CALL, VmQuery, created, handles, memory_info};
 use super::owner::{Accounts, command};
-use super::{Host, ProcessMemory, files, find, host, list, modules, query, resident, threads};
+use super::{Host, ProcessMemory, files, find, host, list, modules, query, resident, symbol, threads};
 use crate::windows::{Counted, Observation, Observed};
 use crate::{Care, Error, ErrorKind, Result, Target};
 
@@ -75,7 +76,9 @@ impl Target for Process {
 /// How much is asked of the address space.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// Its ranges.
+    /// Its ranges, of a process that is known: no names are looked up.
+    Sample,
+    /// Its ranges, and who it is.
     Ranges,
     /// Also how much of each is in RAM, and which files are mapped.
     Resident,
@@ -97,46 +100,61 @@ pub(super) fn take(pid: ProcessId, depth: Depth) -> Result<Observation> {
     };
     let listed = list::processes()?.into_iter().find(|listed| listed.pid == pid);
     let Some(listed) = listed else { return Err(Error::no_process(pid)) };
+    // Side by side, so that they can be compared: who asks for an account may load libraries for it.
+    let counted = counted(&handle, listed.counted);
+    let identifies = depth != Depth::Sample;
     let mut observation = Observation {
         system: host::describe(),
         process: Observed {
             pid: pid.0,
             name: listed.name.clone(),
-            command: command(&handle),
-            user: Accounts::default().of(&handle),
+            command: identifies.then(|| command(&handle)).flatten(),
+            user: identifies.then(|| Accounts::default().of(&handle)).flatten(),
             created: created(&handle).or(Some(listed.created)),
             cpu: cpu(&handle)?.into(),
+            is_wow64: is_wow64(&handle),
         },
-        counted: counted(&handle, listed.counted),
+        counted,
         threads: threads::read(&listed.threads),
         ..Observation::default()
     };
     query::walk(&handle, &mut |query| observation.queried.push(*query));
     if observation.queried.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Ended,
-            format!("process {pid} ({}) ended while it was read", listed.name),
-        ));
+        let what = format!("process {pid} ({}) ended while it was read", listed.name);
+        return Err(Error::new(ErrorKind::Ended, what));
     }
-    match modules::read(&handle) {
-        Some(modules) => observation.modules = modules,
-        None => observation.gaps.push(Gap::new(
-            "programs and libraries",
-            "Windows did not list them: the process is just starting or ending",
-        )),
+    if identifies {
+        list_modules(&handle, &mut observation);
     }
     if depth == Depth::Resident {
-        observation.files = files::mapped(&handle, &observation.queried);
-        let page = observation.system.page_size_bytes;
-        if let Err(error) = resident::fill(&handle, &mut observation.queried, page) {
-            let why = match &observation.system.wine {
-                Some(wine) => format!("Wine {wine} tells it only of the process that asks"),
-                None => format!("QueryWorkingSetEx: {error}"),
-            };
-            observation.gaps.push(Gap::new("how much of each region is in RAM", why));
-        }
+        fill_in(&handle, &mut observation);
     }
     Ok(observation)
+}
+
+fn list_modules(handle: &Handle, observation: &mut Observation) {
+    match modules::read(handle) {
+        Ok(modules) => observation.modules = modules,
+        Err(error) => observation.gaps.push(Gap::new(
+            "programs and libraries",
+            format!(
+                "Windows did not list them: the process may not be read, starts or ends just now: {error}"
+            ),
+        )),
+    }
+}
+
+/// What is asked region by region and page by page.
+fn fill_in(handle: &Handle, observation: &mut Observation) {
+    observation.files = files::mapped(handle, &observation.queried);
+    let page = observation.system.page_size_bytes;
+    if let Err(error) = resident::fill(handle, &mut observation.queried, page) {
+        let why = match &observation.system.wine {
+            Some(wine) => format!("Wine {wine} tells it only of the process that asks"),
+            None => format!("QueryWorkingSetEx: {error}"),
+        };
+        observation.gaps.push(Gap::new("how much of each region is in RAM", why));
+    }
 }
 
 /// The counters by the call that gave them.
@@ -149,8 +167,7 @@ fn counted(handle: &Handle, listed: Counted) -> BTreeMap<String, Counted> {
 
 /// The instruction set in which Windows carries a process, as far as this program can look at it.
 pub(super) fn cpu(handle: &Handle) -> Result<&'static str> {
-    let (carried, native) = machines(handle);
-    let native = match native {
+    let native = match machines(handle).map(|(_, native)| native) {
         Some(IMAGE_FILE_MACHINE_ARM64) => "aarch64",
         Some(IMAGE_FILE_MACHINE_AMD64) => "x86-64",
         Some(_) => "x86",
@@ -162,22 +179,35 @@ pub(super) fn cpu(handle: &Handle) -> Result<&'static str> {
         return Ok(native);
     }
     // A 32-bit program sees addresses of 32 bits only: of a 32-bit process that is all there is to see.
-    if carried {
+    if is_wow64(handle) == Some(true) {
         return Ok("x86");
     }
     Err(Error::new(ErrorKind::Unsupported, "this is a 64-bit process, and this Residue a 32-bit program")
         .help("use the 64-bit build of Residue, which reads both"))
 }
 
-/// Whether a process is a 32-bit one on 64-bit Windows, and the machine's own instruction set where it is told.
-fn machines(handle: &Handle) -> (bool, Option<IMAGE_FILE_MACHINE>) {
-    let (mut carried, mut native) = (0, 0);
-    // SAFETY: both numbers are written to locals.
-    if unsafe { IsWow64Process2(handle.raw(), &raw mut carried, &raw mut native) } != 0 {
-        return (carried != 0, Some(native));
+/// Whether a process is a 32-bit one on 64-bit Windows, where that is told.
+fn is_wow64(handle: &Handle) -> Option<bool> {
+    if let Some((carried, _)) = machines(handle) {
+        return Some(carried);
     }
     let mut is_wow64 = 0;
-    // SAFETY: as above.
-    unsafe { IsWow64Process(handle.raw(), &raw mut is_wow64) };
-    (is_wow64 != 0, None)
+    // SAFETY: the number is written to a local.
+    let done = unsafe { IsWow64Process(handle.raw(), &raw mut is_wow64) };
+    (done != 0).then_some(is_wow64 != 0)
+}
+
+/// `IsWow64Process2` of `wow64apiset.h`.
+type Machines = unsafe extern "system" fn(HANDLE, *mut IMAGE_FILE_MACHINE, *mut IMAGE_FILE_MACHINE) -> i32;
+
+/// The same with the machine's own instruction set, since Windows 10 1511.
+fn machines(handle: &Handle) -> Option<(bool, IMAGE_FILE_MACHINE)> {
+    let found = symbol::find("kernel32.dll", c"IsWow64Process2")?;
+    let (mut carried, mut native) = (0, 0);
+    // SAFETY: it is declared so, and both numbers are written to locals.
+    let done = unsafe {
+        let call: Machines = std::mem::transmute(found);
+        call(handle.raw(), &raw mut carried, &raw mut native)
+    };
+    (done != 0).then_some((carried != 0, native))
 }

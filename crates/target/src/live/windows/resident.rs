@@ -9,13 +9,18 @@ use crate::windows::Queried;
 /// Pages that are asked for at once.
 const STEP: usize = 16 * 1024;
 
-/// Notes of each committed range how much of it is in RAM, and how much of that nobody else can use.
+/// Notes of each range how much of it is in RAM, and how much of that nobody else can use. What is only reserved has
+/// nothing there.
 ///
 /// # Errors
 /// Where the system does not tell: Wine does not of other processes.
 pub(super) fn fill(process: &Handle, queried: &mut [Queried], page_size_bytes: u64) -> io::Result<()> {
     let mut pages = Vec::with_capacity(STEP);
-    for query in queried.iter_mut().filter(|query| query.pages.is_committed()) {
+    for query in queried.iter_mut() {
+        if !query.pages.is_committed() {
+            query.resident = Some((Bytes::ZERO, Bytes::ZERO));
+            continue;
+        }
         let (mut resident, mut private) = (0_u64, 0_u64);
         let mut at = query.range.start.0;
         while at < query.range.end.0 {

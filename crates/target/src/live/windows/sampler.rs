@@ -1,9 +1,9 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use residue_model::{Memory, NoMemory, Process, ProcessId, Sample};
+use residue_model::{Memory, Module, NoMemory, Process, ProcessId, Sample};
 
 use super::access::{Handle, Right};
-use super::counters::{busy, created, has_ended};
+use super::counters::{created, has_ended};
 use super::process::{Depth, take};
 use super::{ProcessMemory, host};
 use crate::{ErrorKind, Reading, Result};
@@ -13,6 +13,8 @@ pub struct Sampler {
     handle: Handle,
     memory: Option<ProcessMemory>,
     process: Process,
+    /// As of the start. What a sample needs of them is the header of the program, which is there from the start.
+    modules: Vec<Module>,
 }
 
 impl Sampler {
@@ -23,8 +25,9 @@ impl Sampler {
     pub fn new(pid: ProcessId) -> Result<Sampler> {
         // The handle keeps the number from being given to another.
         let handle = Handle::open(pid, Right::Query)?;
-        let process = take(pid, Depth::Ranges)?.process();
-        Ok(Sampler { handle, memory: ProcessMemory::open(pid).ok(), process })
+        let observation = take(pid, Depth::Ranges)?;
+        let (process, modules) = (observation.process(), observation.modules);
+        Ok(Sampler { handle, memory: ProcessMemory::open(pid).ok(), process, modules })
     }
 
     /// Who is watched.
@@ -48,16 +51,16 @@ impl Sampler {
     /// # Errors
     /// When it may not be asked any more.
     pub fn read(&mut self) -> Result<Option<Reading>> {
-        let ourselves = Handle::own();
-        let begun = busy(&ourselves);
         if has_ended(&self.handle) {
             return Ok(None);
         }
-        let observation = match take(self.process.pid, Depth::Ranges) {
+        let begun_at = Instant::now();
+        let mut observation = match take(self.process.pid, Depth::Sample) {
             Ok(observation) => observation,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ended) => return Ok(None),
             Err(error) => return Err(error),
         };
+        observation.modules.clone_from(&self.modules);
         let snapshot = observation.snapshot(self.memory());
         let process = &snapshot.process;
         let sample = Sample {
@@ -68,7 +71,7 @@ impl Sampler {
             maps: process.maps,
             ..Sample::default()
         };
-        let busy = Duration::from_nanos(busy(&ourselves).saturating_sub(begun).saturating_mul(100));
-        Ok(Some(Reading { sample, layout: Ok(snapshot), busy }))
+        // Times of processes move in steps of 15 ms: too coarse for this.
+        Ok(Some(Reading { sample, layout: Ok(snapshot), busy: begun_at.elapsed() }))
     }
 }

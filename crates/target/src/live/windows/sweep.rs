@@ -27,13 +27,11 @@ pub fn sweep(host: &Host, selection: &Selection<'_>, _: &mut Visitor<'_>) -> Res
         }
         let mut process = counted(&listed, is_wine);
         if selection.files.contains(File::Status) || selection.files.contains(File::Cmdline) {
-            match Handle::open(listed.pid, Right::Count) {
-                Ok(handle) => {
-                    process.user = accounts.of(&handle);
-                    process.command = command(&handle);
-                }
-                Err(_) => denied += 1,
+            if let Ok(handle) = Handle::open(listed.pid, Right::Count) {
+                process.user = accounts.of(&handle);
+                process.command = command(&handle);
             }
+            denied += usize::from(process.user.is_none() || process.command.is_none());
         }
         if (selection.select)(&process) {
             census.processes.push(process);
@@ -42,7 +40,7 @@ pub fn sweep(host: &Host, selection: &Selection<'_>, _: &mut Visitor<'_>) -> Res
     census.processes.sort_by_key(|process| process.pid);
     if denied > 0 {
         census.gaps.push(Gap::new(
-            format!("account and command line of {denied} of {all} processes"),
+            format!("account or command line of {denied} of {all} processes"),
             "they run as others or are protected: run from an elevated prompt to see more of them",
         ));
     }

@@ -1,12 +1,14 @@
+use std::ffi::CStr;
+
 use residue_model::{Address, Thread};
 use windows_sys::Wdk::System::Threading::{NtQueryInformationThread, THREADINFOCLASS};
 use windows_sys::Win32::Foundation::LocalFree;
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{
     OpenThread, THREAD_QUERY_INFORMATION, THREAD_QUERY_LIMITED_INFORMATION,
 };
 
 use super::access::Handle;
+use super::symbol;
 use super::text::wide;
 
 /// `THREAD_BASIC_INFORMATION`.
@@ -64,13 +66,10 @@ fn teb(thread: &Handle) -> Option<Address> {
 
 type GetDescription = unsafe extern "system" fn(windows_sys::Win32::Foundation::HANDLE, *mut *mut u16) -> i32;
 
-/// The name that the program gave it. The call came with Windows 10, so it is looked for.
+/// The name that the program gave it. The call came with Windows 10, at first in another library than now.
 fn name(thread: &Handle) -> Option<String> {
-    let library: Vec<u16> = "kernel32.dll\0".encode_utf16().collect();
-    // SAFETY: the name ends in zero; kernel32 is never unloaded.
-    let found = unsafe {
-        GetProcAddress(GetModuleHandleW(library.as_ptr()), c"GetThreadDescription".as_ptr().cast())
-    }?;
+    const CALL: &CStr = c"GetThreadDescription";
+    let found = symbol::find("kernel32.dll", CALL).or_else(|| symbol::find("kernelbase.dll", CALL))?;
     // SAFETY: this is how `processthreadsapi.h` declares it.
     let call: GetDescription = unsafe { std::mem::transmute(found) };
     let mut text: *mut u16 = std::ptr::null_mut();

@@ -124,8 +124,9 @@ pub fn dump(
     })?;
     drop(staging);
     writer.finish(&captured)?;
-    let (file_size, disk) =
-        if options.compress { place.take(writer.compress()?)? } else { place.take(draft)? };
-    let Captured { saved, regions, threads, stopped, gaps, .. } = captured;
+    let finished = if options.compress { writer.compress()? } else { draft };
+    let Captured { saved, regions, threads, stopped, mut gaps, .. } = captured;
+    gaps.extend(finished.exposed());
+    let (file_size, disk) = place.take(finished)?;
     Ok(Dumped { saved, file_size, disk, regions, threads, stopped, estimate: cost.stopped, gaps })
 }
