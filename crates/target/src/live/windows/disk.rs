@@ -13,6 +13,8 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SetFileSecurityW};
 use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 
+use super::owner::own_sid;
+
 /// The room that is left for us where a folder stands.
 pub(in crate::live) fn free(folder: &Path) -> io::Result<Bytes> {
     let name: Vec<u16> = folder.as_os_str().encode_wide().chain([0]).collect();
@@ -24,14 +26,16 @@ pub(in crate::live) fn free(folder: &Path) -> io::Result<Bytes> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Bytes(free)) }
 }
 
-/// Takes the right to read a file from everybody but its owner and the system, as far as its file system knows rights: a new
+/// Takes the right to read a file from everybody but our account and the system, as far as its file system knows rights: a new
 /// file has those of its folder.
 ///
 /// # Errors
 /// Where the file system has none, or refuses.
 pub(in crate::live) fn keep_private(path: &Path) -> io::Result<()> {
-    // Protected from the folder's rights; full access for the owner and the system.
-    let rights: Vec<u16> = "D:P(A;;FA;;;OW)(A;;FA;;;SY)".encode_utf16().chain([0]).collect();
+    // Protected from the folder's rights; full access for us and the system. "Owner rights" would be shorter, but takes
+    // the right to delete the file from us under Wine, which does not know them.
+    let own = own_sid().ok_or_else(io::Error::last_os_error)?;
+    let rights: Vec<u16> = format!("D:P(A;;FA;;;{own})(A;;FA;;;SY)").encode_utf16().chain([0]).collect();
     let name: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
     let mut descriptor = std::ptr::null_mut();
     // SAFETY: the text ends in zero; the descriptor that is made is ours to free.

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, PROCESSINFOCLASS};
-use windows_sys::Win32::Foundation::UNICODE_STRING;
+use windows_sys::Win32::Foundation::{LocalFree, UNICODE_STRING};
+use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{
     GetTokenInformation, LookupAccountSidW, PSID, SID_NAME_USE, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
@@ -19,9 +20,7 @@ impl Accounts {
     /// The account that a process runs as.
     pub(super) fn of(&mut self, process: &Handle) -> Option<String> {
         let token = user_token(process)?;
-        // SAFETY: the call filled the buffer with a `TOKEN_USER`, whose SID stands behind it in the same buffer, and
-        // the buffer is aligned for it.
-        let sid = unsafe { (*token.as_ptr().cast::<TOKEN_USER>()).User.Sid };
+        let sid = sid(&token);
         let key = token.iter().flat_map(|word| word.to_ne_bytes()).skip(size_of::<TOKEN_USER>()).collect();
         self.0.entry(key).or_insert_with(|| account(sid)).clone()
     }
@@ -39,6 +38,30 @@ fn user_token(process: &Handle) -> Option<Vec<u64>> {
         GetTokenInformation(token.raw(), TokenUser, buffer.as_mut_ptr().cast(), room, &raw mut length)
     };
     (done != 0).then_some(buffer)
+}
+
+/// The SID of a token. It lives in the token's buffer.
+fn sid(token: &[u64]) -> PSID {
+    // SAFETY: `user_token` filled the buffer with a `TOKEN_USER`, whose SID stands behind it in the same buffer, and the
+    // buffer is aligned for it.
+    unsafe { (*token.as_ptr().cast::<TOKEN_USER>()).User.Sid }
+}
+
+/// The SID of our own account, as security descriptors write it: `S-1-5-21-...`.
+pub(super) fn own_sid() -> Option<String> {
+    let token = user_token(&Handle::own())?;
+    let mut text = std::ptr::null_mut();
+    // SAFETY: the SID lives in the token; the text is written to a local.
+    if unsafe { ConvertSidToStringSidW(sid(&token), &raw mut text) } == 0 {
+        return None;
+    }
+    // SAFETY: the call made a text that ends in zero, and it is ours to free, once.
+    unsafe {
+        let length = (0..).take_while(|&at| *text.add(at) != 0).count();
+        let told = String::from_utf16(std::slice::from_raw_parts(text, length)).ok();
+        LocalFree(text.cast());
+        told
+    }
 }
 
 fn account(sid: PSID) -> Option<String> {
