@@ -836,6 +836,19 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * What went wrong in the last call that failed on this thread: "what; cause: why; help: what to do", in UTF-8, at most
+ * 1023 bytes. Empty when none has failed. A call that succeeds leaves it as it is.
+ *
+ * Gives how many bytes the whole text needs with its closing zero. As much of it as fits stands in `buffer`, and it ends
+ * in zero whenever `capacity` is above 0. With a capacity of 0, `buffer` may be null.
+ *
+ * # Safety
+ * `buffer` points to `capacity` bytes that may be written.
+ */
+size_t residue_last_error(char *buffer,
+                          size_t capacity);
+
+/**
  * A status in a few words. The text is the library's own: it is not freed. Any number may be asked for.
  */
 const char *residue_status_text(int32_t status);
@@ -851,19 +864,6 @@ uint32_t residue_abi_version(void);
  * The version of Residue, such as "0.1.0". The text is the library's own: it is not freed.
  */
 const char *residue_version(void);
-
-/**
- * What went wrong in the last call that failed on this thread: "what; cause: why; help: what to do", in UTF-8, at most
- * 1023 bytes. Empty when none has failed. A call that succeeds leaves it as it is.
- *
- * Gives how many bytes the whole text needs with its closing zero. As much of it as fits stands in `buffer`, and it ends
- * in zero whenever `capacity` is above 0. With a capacity of 0, `buffer` may be null.
- *
- * # Safety
- * `buffer` points to `capacity` bytes that may be written.
- */
-size_t residue_last_error(char *buffer,
-                          size_t capacity);
 
 /**
  * Opens a running process by its number. Nothing in it is changed or stopped.

@@ -22,7 +22,7 @@
 //! - **Status.** Every call that can fail gives a `residue_status`: negative when it failed, and then
 //!   `residue_last_error` tells why.
 //! - **Sizes.** A struct with a `size` grows in later versions: its caller sets `size` to what it was compiled with. A
-//!   struct without one never changes within [`RESIDUE_ABI_VERSION`](version::RESIDUE_ABI_VERSION).
+//!   struct without one never changes within [`RESIDUE_ABI_VERSION`](border::version::RESIDUE_ABI_VERSION).
 //! - **Unknown is not zero.** What the system does not give is 0 with its bit of `present` clear.
 //! - **Memory.** The caller owns every buffer and struct. The library owns handles, from open to close.
 //! - **Threads.** A handle may be used by any number of threads: one call at a time works on it, others wait.
@@ -39,34 +39,10 @@
 // Names are those that C reads.
 #![allow(non_camel_case_types)]
 
-// What C sees, in the order of the header.
-pub mod status;
-pub mod version;
+// In the order of the header. Each uses those above it.
+pub mod border;
+pub mod shape;
 
-pub mod error;
-pub mod process;
+pub mod handle;
 
-pub mod sample;
-
-pub mod delta;
-pub mod ranges;
-pub mod regions;
-pub mod summary;
-
-pub mod report;
-pub mod verdict;
-
-pub mod alarm;
-pub mod heaps;
-
-// What stands behind it.
-mod alarms;
-#[cfg(not(any(target_os = "linux", windows)))]
-mod elsewhere;
-mod entry;
-mod pointer;
-mod sized;
-mod source;
-#[cfg(all(test, target_os = "linux"))]
-mod thrift;
-mod watch;
+pub mod calls;

@@ -7,11 +7,11 @@ use library::analysis::{Diagnosis, Inside, Map};
 use library::model::{Gap, Limits, Series};
 use library::report::html;
 
-use crate::entry::entry;
-use crate::error::Result;
-use crate::pointer::{path, value};
-use crate::process::residue_process;
-use crate::status::residue_status;
+use crate::border::entry::entry;
+use crate::border::error::Result;
+use crate::border::pointer::{path, value};
+use crate::border::status::residue_status;
+use crate::handle::process::residue_process;
 
 /// Samples that a verdict needs at least.
 const FEWEST: usize = 12;

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
 
-use crate::error::{Failure, Result};
-use crate::status::residue_status;
+use crate::border::error::{Failure, Result};
+use crate::border::status::residue_status;
 
 fn null(name: &str) -> Failure {
     Failure::new(residue_status::RESIDUE_NULL_POINTER, format!("`{name}` is null"))

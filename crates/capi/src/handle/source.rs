@@ -7,10 +7,10 @@ use library::Probe;
 use library::model::{AddressSpace, Extent, Process, ProcessId, Region, Sample};
 use library::{Detail, ErrorKind, Options, TargetError, analysis::Map};
 
+use crate::border::error::{Failure, Result};
+use crate::border::status::residue_status;
 #[cfg(not(any(target_os = "linux", windows)))]
-use crate::elsewhere::Probe;
-use crate::error::{Failure, Result};
-use crate::status::residue_status;
+use crate::handle::elsewhere::Probe;
 
 /// What a handle reads.
 pub(crate) enum Source {

@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Failure, Result, remember};
-use crate::status::residue_status;
+use crate::border::error::{Failure, Result};
+use crate::border::last_error::remember;
+use crate::border::status::residue_status;
 
 /// Runs what a call is for. A failure is kept for `residue_last_error`, a panic is caught and becomes one.
 ///
@@ -28,7 +29,7 @@ fn panicked(payload: &(dyn Any + Send)) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::residue_last_error;
+    use crate::border::last_error::residue_last_error;
 
     fn last_error() -> String {
         let mut buffer = vec![0_u8; 1024];

@@ -6,13 +6,18 @@ use std::ffi::{c_int, c_void};
 use std::process::{Child, Command};
 use std::ptr;
 
-use crate::delta::{residue_delta, residue_sample_delta};
-use crate::process::{residue_close, residue_open, residue_open_self, residue_process};
-use crate::ranges::{residue_free_regions, residue_largest_free, residue_range};
-use crate::regions::{residue_region, residue_regions, residue_regions_visit};
-use crate::sample::{residue_sample, residue_sample_and_free};
-use crate::status::residue_status;
-use crate::verdict::{residue_verdict_close, residue_verdict_feed, residue_verdict_open};
+use crate::border::status::residue_status;
+use crate::calls::delta::residue_sample_delta;
+use crate::calls::open::{residue_close, residue_open, residue_open_self};
+use crate::calls::ranges::{residue_free_regions, residue_largest_free};
+use crate::calls::regions::{residue_regions, residue_regions_visit};
+use crate::calls::sample::{residue_sample, residue_sample_and_free};
+use crate::calls::verdict::{residue_verdict_close, residue_verdict_feed, residue_verdict_open};
+use crate::handle::process::residue_process;
+use crate::shape::delta::residue_delta;
+use crate::shape::range::residue_range;
+use crate::shape::region::residue_region;
+use crate::shape::sample::residue_sample;
 
 /// Counts what this thread asks for: other tests allocate beside it.
 struct Counting;

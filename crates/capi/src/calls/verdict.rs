@@ -2,104 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use library::analysis::growth::{History, Interval, Verdict, VerdictKind};
-use library::model::{Bytes, Footprint, Limits, Process, Sample};
+use library::analysis::growth::History;
+use library::model::{Bytes, Footprint, Process, Sample};
 
-use crate::entry::entry;
-use crate::error::{Failure, Result};
-use crate::pointer::{place, value};
-use crate::process::residue_process;
-use crate::sized::{Sized32, Slot};
-use crate::status::residue_status;
-
-/// Bit of `present` of a verdict: the three rates are known.
-pub const RESIDUE_HAS_RATE: u64 = 1 << 0;
-/// Bit of `present` of a verdict: `need_seconds` is known.
-pub const RESIDUE_HAS_NEED: u64 = 1 << 1;
-
-/// What kind of growth it is.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum residue_verdict_kind {
-    /// The evidence is too thin, or speaks for two things; also what this interface has no name for.
-    #[default]
-    RESIDUE_VERDICT_INCONCLUSIVE = 0,
-    /// It grows steadily, and nothing speaks for another cause.
-    RESIDUE_VERDICT_LIKELY_LEAK = 1,
-    /// It grew once or a few times and stood still otherwise.
-    RESIDUE_VERDICT_STEP = 2,
-    /// It does not grow.
-    RESIDUE_VERDICT_STABLE = 3,
-    /// It shrinks.
-    RESIDUE_VERDICT_SHRINKING = 4,
-}
-
-impl From<VerdictKind> for residue_verdict_kind {
-    fn from(kind: VerdictKind) -> residue_verdict_kind {
-        match kind {
-            VerdictKind::LikelyLeak => residue_verdict_kind::RESIDUE_VERDICT_LIKELY_LEAK,
-            VerdictKind::Step => residue_verdict_kind::RESIDUE_VERDICT_STEP,
-            VerdictKind::Stable => residue_verdict_kind::RESIDUE_VERDICT_STABLE,
-            VerdictKind::Shrinking => residue_verdict_kind::RESIDUE_VERDICT_SHRINKING,
-            _ => residue_verdict_kind::RESIDUE_VERDICT_INCONCLUSIVE,
-        }
-    }
-}
-
-/// A judgement. Rates are in bytes an hour, negative when it shrinks.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct residue_verdict_result {
-    /// `sizeof (struct residue_verdict_result)`; afterwards, how much of it was filled.
-    pub size: u32,
-    /// What kind of growth it is.
-    pub kind: residue_verdict_kind,
-    /// `RESIDUE_HAS_RATE`, `RESIDUE_HAS_NEED`.
-    pub present: u64,
-    /// How sure that is, 0 to 1, never 1.
-    pub confidence: f64,
-    /// The growth.
-    pub rate_per_hour: f64,
-    /// It is at least that, with 95 % probability...
-    pub rate_low: f64,
-    /// ...and at most that.
-    pub rate_high: f64,
-    /// How many seconds in all to watch to know more; only of what is inconclusive.
-    pub need_seconds: f64,
-    /// How many samples it rests on: the past is kept in windows of 256, the longer the coarser.
-    pub samples: u64,
-}
-
-// SAFETY: two times 4 and 7 times 8 bytes without padding, the size first. It is only written to callers, so that nobody
-// makes a kind of their bytes.
-unsafe impl Sized32 for residue_verdict_result {
-    const FIRST: usize = 64;
-}
-
-impl residue_verdict_result {
-    fn of(history: &History) -> residue_verdict_result {
-        let (verdict, series) = history.judge(&Limits::default());
-        residue_verdict_result::told(&verdict, series.samples.len())
-    }
-
-    fn told(verdict: &Verdict, samples: usize) -> residue_verdict_result {
-        let mut told = residue_verdict_result {
-            kind: verdict.kind.into(),
-            confidence: verdict.confidence,
-            samples: samples as u64,
-            ..residue_verdict_result::default()
-        };
-        if let Some(Interval { low, estimate, high }) = verdict.rate {
-            (told.rate_low, told.rate_per_hour, told.rate_high) = (low, estimate, high);
-            told.present |= RESIDUE_HAS_RATE;
-        }
-        if let Some(seconds) = verdict.need_seconds {
-            told.need_seconds = seconds;
-            told.present |= RESIDUE_HAS_NEED;
-        }
-        told
-    }
-}
+use crate::border::entry::entry;
+use crate::border::error::{Failure, Result};
+use crate::border::pointer::{place, value};
+use crate::border::sized::Slot;
+use crate::border::status::residue_status;
+use crate::handle::process::residue_process;
+use crate::shape::verdict::residue_verdict_result;
 
 /// A series of sizes that is judged. Any number of threads may use it: one call at a time works on it.
 pub struct residue_verdict {
@@ -234,6 +146,7 @@ pub unsafe extern "C" fn residue_verdict_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::verdict::{RESIDUE_HAS_RATE, residue_verdict_kind};
 
     fn fed(bytes: impl Fn(u32) -> u64) -> residue_verdict_result {
         let history = History::new(&Process::default(), None);
@@ -260,11 +173,5 @@ mod tests {
         assert!(feed.take(2.0, 1).is_err());
         assert!(feed.take(f64::NAN, 1).is_err());
         assert!(feed.take(3.0, 1).is_ok());
-    }
-
-    #[test]
-    fn it_has_no_padding_and_the_size_that_it_always_had() {
-        assert_eq!(size_of::<residue_verdict_result>(), residue_verdict_result::FIRST);
-        assert_eq!(residue_verdict_result::FIRST, 2 * 4 + 7 * 8);
     }
 }

@@ -3,36 +3,11 @@
 #[cfg(windows)]
 use library::{HeapSums, own_heaps};
 
-use crate::entry::entry;
-use crate::error::Result;
-use crate::pointer::{place, room};
-use crate::status::residue_status;
-
-/// What one heap holds. Sizes are in bytes. It never changes within `RESIDUE_ABI_VERSION` 1.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct residue_heap {
-    /// Its handle, which is where it begins.
-    pub address: u64,
-    /// Blocks that the program holds.
-    pub live_blocks: u64,
-    /// What they take, as they were asked for; a block counts modulo 4 GiB, for Windows tells no more.
-    pub live_bytes: u64,
-    /// Blocks that are free.
-    pub free_blocks: u64,
-    /// What these take.
-    pub free_bytes: u64,
-    /// What the heap keeps for itself.
-    pub overhead: u64,
-    /// Memory that it has committed.
-    pub committed: u64,
-    /// Address space that it has set aside and not committed.
-    pub uncommitted: u64,
-    /// Pieces of address space that it has grown by.
-    pub regions: u64,
-    /// 1 when every block was seen. 0 when the heap could not be locked or is damaged: the sums are of what came before.
-    pub is_whole: u64,
-}
+use crate::border::entry::entry;
+use crate::border::error::Result;
+use crate::border::pointer::{place, room};
+use crate::border::status::residue_status;
+use crate::shape::heap::residue_heap;
 
 /// Heaps that are walked at most.
 #[cfg(windows)]
@@ -87,23 +62,5 @@ unsafe fn walk(wanted: usize) -> Result<(usize, Vec<residue_heap>)> {
 /// None: there is nothing to walk.
 #[cfg(not(windows))]
 unsafe fn walk(_: usize) -> Result<(usize, Vec<residue_heap>)> {
-    Err(crate::error::Failure::unsupported("heaps are walked on Windows only"))
-}
-
-#[cfg(windows)]
-impl From<&HeapSums> for residue_heap {
-    fn from(sums: &HeapSums) -> residue_heap {
-        residue_heap {
-            address: sums.address.0,
-            live_blocks: sums.live_blocks,
-            live_bytes: sums.live_bytes.0,
-            free_blocks: sums.free_blocks,
-            free_bytes: sums.free_bytes.0,
-            overhead: sums.overhead.0,
-            committed: sums.committed.0,
-            uncommitted: sums.uncommitted.0,
-            regions: sums.regions,
-            is_whole: u64::from(sums.is_whole),
-        }
-    }
+    Err(crate::border::error::Failure::unsupported("heaps are walked on Windows only"))
 }

@@ -5,13 +5,13 @@ use std::ffi::c_void;
 use library::analysis::growth::{History, VerdictKind};
 use library::model::Limits;
 
-use crate::alarm::{residue_alarm_event, residue_alarm_kind};
-use crate::error::{Failure, Result};
-use crate::sample::{
+use crate::border::error::{Failure, Result};
+use crate::border::status::residue_status;
+use crate::shape::alarm::{residue_alarm_event, residue_alarm_kind};
+use crate::shape::sample::{
     RESIDUE_HAS_ANONYMOUS, RESIDUE_HAS_COMMIT, RESIDUE_HAS_REGIONS, RESIDUE_HAS_SWAP,
     RESIDUE_HAS_WORKING_SET, residue_sample,
 };
-use crate::status::residue_status;
 
 /// Alarms that a handle has at most: they stand in room that was made when it was opened.
 const MOST: usize = 16;

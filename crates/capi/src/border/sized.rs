@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use crate::error::{Failure, Result};
-use crate::status::residue_status;
+use crate::border::error::{Failure, Result};
+use crate::border::status::residue_status;
 
 /// A struct whose first field is its `size`.
 ///

@@ -5,13 +5,13 @@ use std::time::Instant;
 use library::Detail;
 use library::analysis::growth::History;
 use library::analysis::{FreeRange, Outline, OutlineSums};
-use library::model::{Bytes, FreeSize, Sample};
+use library::model::{FreeSize, Sample};
 
-use crate::alarms::{Alarms, Due};
-use crate::error::Result;
-use crate::process::{RESIDUE_DETAIL_FULL, RESIDUE_NO_REGIONS};
-use crate::sample::residue_sample;
-use crate::source::Source;
+use crate::border::error::Result;
+use crate::handle::alarms::{Alarms, Due};
+use crate::handle::source::Source;
+use crate::shape::options::{RESIDUE_DETAIL_FULL, RESIDUE_NO_REGIONS};
+use crate::shape::sample::residue_sample;
 
 /// A source, and what was seen of it so far.
 pub(crate) struct Watch {
@@ -103,9 +103,4 @@ impl Watch {
         }
         Taken { sample, due }
     }
-}
-
-/// A size as C has it.
-pub(crate) fn number(size: Option<Bytes>) -> Option<u64> {
-    size.map(|size| size.0)
 }

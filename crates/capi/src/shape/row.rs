@@ -1,17 +1,13 @@
-//! The address space summed by what it is used for.
+//! The regions of one use, summed.
 
 use std::ffi::c_char;
 
 use library::analysis::Row;
 
-use crate::entry::entry;
-use crate::pointer::{place, room, value};
-use crate::process::residue_process;
-use crate::sample::{
+use super::number;
+use super::sample::{
     RESIDUE_HAS_PRIVATE_WORKING_SET, RESIDUE_HAS_PROPORTIONAL, RESIDUE_HAS_SWAP, RESIDUE_HAS_WORKING_SET,
 };
-use crate::status::residue_status;
-use crate::watch::number;
 
 /// Room for a key with its closing zero.
 pub const RESIDUE_KEY_SIZE: usize = 32;
@@ -75,43 +71,6 @@ fn key(text: &str) -> [c_char; RESIDUE_KEY_SIZE] {
         *place = c_char::from_ne_bytes([byte]);
     }
     key
-}
-
-/// The address space by what it is used for (heaps, stacks, programs, files), most address space first.
-///
-/// `*count` is how many rows there are, at most some 40. When there are more than `capacity`, the first of them stand in
-/// `rows` and it gives `RESIDUE_MORE`. Null rows with a capacity of 0 only count, and give `RESIDUE_OK`.
-///
-/// This understands every region: it takes milliseconds, allocates meanwhile, and frees that before it returns. Other
-/// threads can use the handle meanwhile. Fails with `RESIDUE_ENDED` when the process has ended, `RESIDUE_DENIED` when
-/// more of it would have to be read than may be.
-///
-/// # Safety
-/// `process` is open; `rows` points to `capacity` rows, or is null with a capacity of 0; `count` points to a number that
-/// may be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn residue_summary(
-    process: *mut residue_process,
-    rows: *mut residue_summary_row,
-    capacity: usize,
-    count: *mut usize,
-) -> residue_status {
-    entry(|| {
-        let only_counts = rows.is_null();
-        // SAFETY: as the caller promises.
-        let (process, rows) = unsafe { (value(process, "process")?, room(rows, capacity, "rows")?) };
-        // SAFETY: as the caller promises.
-        let count = unsafe { place(count, "count") }?;
-        let subject = process.lock()?.source.subject();
-        let map = subject.map()?;
-        let sums = &map.summary.by_usage;
-        for (place, sum) in rows.iter_mut().zip(sums) {
-            place.write(sum.into());
-        }
-        count.write(sums.len());
-        let is_whole = only_counts || sums.len() <= rows.len();
-        Ok(if is_whole { residue_status::RESIDUE_OK } else { residue_status::RESIDUE_MORE })
-    })
 }
 
 #[cfg(test)]

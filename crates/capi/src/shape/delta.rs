@@ -1,17 +1,13 @@
-//! What changed since the last sample.
+//! What changed between two samples.
 
-use crate::entry::entry;
-use crate::pointer::value;
-use crate::process::residue_process;
-use crate::sample::{
+use super::sample::{
     RESIDUE_HAS_ANONYMOUS, RESIDUE_HAS_COMMIT, RESIDUE_HAS_FILE, RESIDUE_HAS_HANDLES,
     RESIDUE_HAS_MAJOR_FAULTS, RESIDUE_HAS_NONPAGED_POOL, RESIDUE_HAS_PAGE_FAULTS, RESIDUE_HAS_PAGED_POOL,
     RESIDUE_HAS_PEAK_COMMIT, RESIDUE_HAS_PEAK_WORKING_SET, RESIDUE_HAS_PRIVATE_WORKING_SET,
     RESIDUE_HAS_PROPORTIONAL, RESIDUE_HAS_REGIONS, RESIDUE_HAS_SHARED, RESIDUE_HAS_SWAP, RESIDUE_HAS_THREADS,
     RESIDUE_HAS_VIRTUAL_SIZE, RESIDUE_HAS_WORKING_SET, residue_sample,
 };
-use crate::sized::{Sized32, Slot};
-use crate::status::residue_status;
+use crate::border::sized::Sized32;
 
 /// How the counters moved between two samples: what is now, less what was. The fields are those of `residue_sample`; a
 /// difference is known when both samples know the counter.
@@ -59,7 +55,7 @@ unsafe impl Sized32 for residue_delta {
 }
 
 impl residue_delta {
-    fn between(before: &residue_sample, now: &residue_sample) -> residue_delta {
+    pub(crate) fn between(before: &residue_sample, now: &residue_sample) -> residue_delta {
         let mut delta = residue_delta { seconds: now.seconds - before.seconds, ..residue_delta::default() };
         let both = before.present & now.present;
         macro_rules! differ {
@@ -93,31 +89,6 @@ impl residue_delta {
         }
         delta
     }
-}
-
-/// Takes a sample and tells how it differs from the last one of this handle, whichever call took that.
-///
-/// The first sample of a handle differs from nothing: `present` is 0. Otherwise as `residue_sample`.
-///
-/// # Safety
-/// `process` is open; `out` points to a `residue_delta` with its `size` set, that nobody else uses meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn residue_sample_delta(
-    process: *mut residue_process,
-    out: *mut residue_delta,
-) -> residue_status {
-    entry(|| {
-        // SAFETY: as the caller promises.
-        let (process, slot) = unsafe { (value(process, "process")?, Slot::of(out, "out")?) };
-        let (before, taken) = {
-            let mut watch = process.lock()?;
-            (watch.previous, watch.take()?)
-        };
-        let delta = before.map(|before| residue_delta::between(&before, &taken.sample));
-        slot.fill(&delta.unwrap_or_default());
-        taken.due.call();
-        Ok(residue_status::RESIDUE_OK)
-    })
 }
 
 #[cfg(test)]
