@@ -273,7 +273,7 @@ function paintWords(ctx, ratio, width, box) {
 }
 
 function paintName(ctx, ratio, region, left, room) {
-  const name = region.name.split("/").pop() || region.note || usageLabel(region);
+  const name = region.name.split(/[/\\]/).pop() || region.note || usageLabel(region);
   const fits = Math.floor(room / ratio / 6);
   if (fits < 5) return;
   ctx.fillStyle = ink.muted;
