@@ -27,6 +27,8 @@ enum Command {
     Test(test::TestArgs),
     /// Check which crate may use which, and that the pure crates do no I/O
     Layers,
+    /// Fragment a 32-bit Windows program under Wine and look at it. Needs wine32: see CONTRIBUTING.md
+    Experiment,
     /// Measure Residue against its peers and print the ratios
     Figures(figures::FiguresArgs),
 }
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
         Command::Setup => setup::run(),
         Command::Test(args) => test::run(&args),
         Command::Layers => layers::run(),
+        Command::Experiment => windows::experiment(),
         Command::Figures(args) => figures::run(&args),
     }
 }

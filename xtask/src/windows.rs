@@ -3,9 +3,12 @@
 //! The distribution's compiler does it, beside the pinned one: the source of its library is packaged with it, so a
 //! standard library for Windows can be built where none can be downloaded.
 
+mod experiment;
 mod mingw;
 mod sysroot;
 mod wine;
+
+pub(crate) use experiment::run as experiment;
 
 use std::process::Command;
 
@@ -60,7 +63,7 @@ pub(crate) fn install() -> Result<Vec<String>> {
 /// Builds, then tests. All is compiled before Wine's server starts, so that the server lives no longer than the tests.
 pub(crate) fn test() -> Result<String> {
     install()?;
-    let prefix = Prefix::ensure(&WINDOWS)?;
+    let prefix = Prefix::ensure("wine", &[WINDOWS])?;
     for package in BUILT {
         shell::run(&mut cargo(&["build", "--package", package]))?;
     }
@@ -84,7 +87,7 @@ fn run_tests(prefix: &Prefix) -> Result<String> {
 
 /// Programs in C that load the library: compiled here, where the compiler is, and started by Wine.
 fn library_tests() -> Command {
-    let library = place::target().join("windows").join(WINDOWS.triple).join("debug/residue.dll");
+    let library = WINDOWS.built().join("residue.dll");
     let mut command = shell::cargo(&["test", "--package", "residue-capi", "--test", "wine"]);
     command.args(["--", "--test-threads", "1"]).env("RESIDUE_WINDOWS_DLL", library);
     command

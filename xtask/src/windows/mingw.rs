@@ -11,9 +11,14 @@ pub(super) struct Mingw {
     pub(super) triple: &'static str,
     /// What the names of its C tools begin with.
     prefix: &'static str,
+    /// Where a 64-bit Windows keeps the libraries of its programs.
+    pub(super) libraries: &'static str,
 }
 
-pub(super) const X86_64: Mingw = Mingw { triple: "x86_64-pc-windows-gnu", prefix: "x86_64-w64-mingw32" };
+pub(super) const X86_64: Mingw =
+    Mingw { triple: "x86_64-pc-windows-gnu", prefix: "x86_64-w64-mingw32", libraries: "system32" };
+pub(super) const I686: Mingw =
+    Mingw { triple: "i686-pc-windows-gnu", prefix: "i686-w64-mingw32", libraries: "syswow64" };
 
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
@@ -59,6 +64,11 @@ impl Mingw {
             .env(format!("CC_{}", self.underscored()), self.tool("gcc"))
             .env(format!("AR_{}", self.underscored()), self.tool("ar"));
         command
+    }
+
+    /// Where cargo leaves what it built.
+    pub(super) fn built(&self) -> PathBuf {
+        place::target().join("windows").join(self.triple).join("debug")
     }
 
     /// Has cargo and nextest run what they built by `runner`.

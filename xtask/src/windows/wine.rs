@@ -21,16 +21,17 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// Makes the prefix unless it is there. It goes into place when it is whole. A newer Wine renews it by itself.
-    pub(super) fn ensure(windows: &Mingw) -> Result<Self> {
-        let prefix = Self { folder: place::target().join("wine") };
+    /// Makes the prefix for programs of some kinds unless it is there. It goes into place when it is whole. A newer Wine
+    /// renews it by itself.
+    pub(super) fn ensure(name: &str, kinds: &[Mingw]) -> Result<Self> {
+        let prefix = Self { folder: place::target().join(name) };
         if !prefix.folder.is_dir() {
             let new = Self { folder: prefix.folder.with_extension("new") };
             new.make().context("failed to make a prefix for Wine")?;
             fs::rename(&new.folder, &prefix.folder)
                 .with_context(|| format!("failed to move {} into place", new.folder.display()))?;
         }
-        prefix.fill_in(windows)?;
+        kinds.iter().try_for_each(|windows| prefix.fill_in(windows))?;
         Ok(prefix)
     }
 
@@ -48,13 +49,16 @@ impl Prefix {
 
     /// Builds the library that this Wine may lack: see the C file.
     fn fill_in(&self, windows: &Mingw) -> Result<()> {
-        let library = self.folder.join("drive_c/windows/system32/bcryptprimitives.dll");
+        let libraries = self.folder.join("drive_c/windows").join(windows.libraries);
+        ensure!(libraries.is_dir(), "this Wine runs no programs for {}", windows.triple);
+        let library = libraries.join("bcryptprimitives.dll");
         if is_of_wine(&library) {
             return Ok(());
         }
         let source = place::root().join("xtask/windows/bcryptprimitives.c");
         let mut compile = Command::new(windows.tool("gcc"));
-        compile.args(["-O2", "-shared", "-o"]).arg(library).arg(source).arg("-ladvapi32");
+        // For 32 bits the compiler adds to each name how many bytes its arguments take, and nobody asks for that name.
+        compile.args(["-O2", "-shared", "-Wl,--kill-at", "-o"]).arg(library).arg(source).arg("-ladvapi32");
         shell::run(&mut compile)
     }
 
