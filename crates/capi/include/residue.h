@@ -360,7 +360,7 @@ enum residue_alarm_kind
     RESIDUE_ALARM_WORKING_SET_ABOVE = 3,
     /**
      * The samples of the handle look like a leak that exceeds the threshold, in bytes an hour; 0 for any leak. Judged
-     * once 16 more samples have been kept, and at most once a second.
+     * once 16 more samples have been kept, and at most once in 5 seconds.
      */
     RESIDUE_ALARM_GROWTH = 4,
 };

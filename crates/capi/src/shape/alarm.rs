@@ -17,7 +17,7 @@ pub enum residue_alarm_kind {
     /// The working set exceeds the threshold, in bytes.
     RESIDUE_ALARM_WORKING_SET_ABOVE = 3,
     /// The samples of the handle look like a leak that exceeds the threshold, in bytes an hour; 0 for any leak. Judged
-    /// once 16 more samples have been kept, and at most once a second.
+    /// once 16 more samples have been kept, and at most once in 5 seconds.
     RESIDUE_ALARM_GROWTH = 4,
 }
 
