@@ -1,6 +1,6 @@
-use residue_model::{Limits, Process, Sample, Series};
+use residue_model::{Bytes, Limits, Process, Sample, Series};
 
-use super::{Verdict, VerdictKind, judge};
+use super::{Signal, Verdict, VerdictKind, judge};
 
 /// The readings of a process over any length of time, in room that does not grow.
 ///
@@ -56,26 +56,31 @@ impl History {
         self.len() == 0
     }
 
-    /// The judgement, and the readings that it rests on: those of the longest window that shows a leak, or of the
-    /// longest that can be judged.
+    /// The judgement, and the readings that it rests on: those of the longest window that can be judged, or of a shorter
+    /// one that shows a leak which the longer cannot show yet.
     pub fn judge(&self, limits: &Limits) -> (Verdict, &Series) {
-        let told = |window: &Window| window.series.samples.len() >= FEWEST && window.counts();
         // Those above a window that has it all have less of the same.
         let whole = self.windows.iter().position(|window| !window.has_forgotten);
-        let mut judged = self.windows[..=whole.unwrap_or(STEPS.len() - 1)]
-            .iter()
-            .rev()
-            .filter(|window| told(window))
-            .map(|window| (judge(&window.series, limits), &window.series));
-        let Some(longest) = judged.next() else {
-            let series = &self.windows[0].series;
-            return (judge(series, limits), series);
-        };
-        if longest.0.kind == VerdictKind::LikelyLeak {
-            return longest;
+        let windows = &self.windows[..=whole.unwrap_or(STEPS.len() - 1)];
+        let mut told: Option<(Verdict, &Series)> = None;
+        for (at, window) in windows.iter().enumerate().rev().filter(|(_, window)| window.counts()) {
+            let verdict = judge(&window.series, limits);
+            let Some((longer, _)) = &told else {
+                told = Some((verdict, &window.series));
+                continue;
+            };
+            if stands_out(&verdict, longer) && window.breaks_new_ground(verdict.signal, &windows[at + 1..]) {
+                told = Some((verdict, &window.series));
+            }
         }
-        judged.find(|(verdict, _)| verdict.kind == VerdictKind::LikelyLeak).unwrap_or(longest)
+        told.unwrap_or_else(|| (judge(&self.windows[0].series, limits), &self.windows[0].series))
     }
+}
+
+/// A leak where a longer window shows none, or for certain a slower one.
+fn stands_out(verdict: &Verdict, longer: &Verdict) -> bool {
+    let is_faster = || verdict.rate.zip(longer.rate).is_some_and(|(now, before)| now.low > before.high);
+    verdict.kind == VerdictKind::LikelyLeak && (longer.kind != VerdictKind::LikelyLeak || is_faster())
 }
 
 /// The past as far back as one step between readings reaches.
@@ -95,24 +100,44 @@ impl Window {
             return false;
         }
         if samples.len() == KEPT {
-            samples.remove(0);
+            let first = samples.remove(0);
             self.has_forgotten = true;
+            if let Some(age) = &mut self.series.age_seconds {
+                *age += samples[0].seconds - first.seconds;
+            }
         }
         samples.push(sample.clone());
         true
     }
 
+    /// Whether it has enough to be judged, and looks back far enough to prove anything.
     fn counts(&self) -> bool {
         let samples = &self.series.samples;
         let span =
             samples.last().zip(samples.first()).map_or(0.0, |(last, first)| last.seconds - first.seconds);
-        !self.has_forgotten || span >= SHORTEST_SECONDS
+        samples.len() >= FEWEST && (!self.has_forgotten || span >= SHORTEST_SECONDS)
+    }
+
+    /// Whether most of its growth goes beyond all that was before it. What comes and goes, with the garbage collector or the
+    /// time of the day, looks like a leak to whoever sees it come.
+    fn breaks_new_ground(&self, signal: Signal, longer: &[Window]) -> bool {
+        let samples = &self.series.samples;
+        let ends = samples.first().zip(samples.last());
+        let Some((begins, first, last)) =
+            ends.and_then(|(first, last)| Some((first.seconds, signal.of(first)?, signal.of(last)?)))
+        else {
+            return false;
+        };
+        let before = longer.iter().flat_map(|window| &window.series.samples);
+        let highest =
+            before.filter(|sample| sample.seconds < begins).filter_map(|sample| signal.of(sample)).max();
+        highest.is_none_or(|highest| last - highest >= Bytes((last - first).0 / 2) && last > highest)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use residue_model::{Bytes, Footprint};
+    use residue_model::Footprint;
 
     use super::*;
 
@@ -190,6 +215,52 @@ mod tests {
         feed(&mut history, 0, DAY, 1, |_| 50 * MIB);
         feed(&mut history, DAY, DAY + 20, 1, |second| 50 * MIB + u64::from(second - DAY) * MIB);
         assert_ne!(kind(&history), VerdictKind::LikelyLeak);
+    }
+
+    /// A cache or a garbage collector: 20 minutes up, then down at once, all day. Whoever only sees the rise is misled.
+    #[test]
+    fn what_comes_and_goes_is_no_leak_while_it_comes() {
+        let mut history = History::new(&Process::default(), None);
+        let tooth = |second: u32| 50 * MIB + u64::from(second % 1200) * MIB / 12;
+        feed(&mut history, 0, DAY, 1, tooth);
+        for second in (DAY..DAY + 2400).step_by(60) {
+            feed(&mut history, second, second + 60, 1, tooth);
+            assert_ne!(kind(&history), VerdictKind::LikelyLeak, "{second}");
+        }
+    }
+
+    /// The load of the day, for a week: it rises for hours.
+    #[test]
+    fn the_time_of_the_day_is_no_leak() {
+        let mut history = History::new(&Process::default(), None);
+        let load = |second: u32| 50 * MIB + u64::from((second % DAY).min(DAY - second % DAY)) * MIB / 400;
+        feed(&mut history, 0, 7 * DAY, 10, load);
+        for hour in 0..24 {
+            feed(&mut history, 7 * DAY + hour * HOUR, 7 * DAY + (hour + 1) * HOUR, 10, load);
+            assert_ne!(kind(&history), VerdictKind::LikelyLeak, "{hour}");
+        }
+    }
+
+    /// An alarm for 100 MiB an hour must not sleep because it has leaked one for days.
+    #[test]
+    fn a_fast_leak_shows_behind_a_slow_one() {
+        let mut history = History::new(&Process::default(), None);
+        let slow = |second: u32| 50 * MIB + u64::from(second) * MIB / u64::from(HOUR);
+        feed(&mut history, 0, 5 * DAY, 10, slow);
+        assert_eq!(kind(&history), VerdictKind::LikelyLeak);
+        let fast = |second: u32| slow(5 * DAY) + u64::from(second - 5 * DAY) * 500 * MIB / u64::from(HOUR);
+        feed(&mut history, 5 * DAY, 5 * DAY + 1800, 1, fast);
+        let rate = history.judge(&Limits::default()).0.rate.expect("a rate").estimate / MIB as f64;
+        assert!((400.0..600.0).contains(&rate), "{rate}");
+    }
+
+    /// What was young when it was opened is not young after a month.
+    #[test]
+    fn a_window_that_forgets_grows_older() {
+        let mut history = History::new(&Process::default(), Some(1.0));
+        feed(&mut history, 0, HOUR, 1, |_| 50 * MIB);
+        let Window { series, .. } = &history.windows[1];
+        assert_eq!(series.age_seconds, Some(1.0 + series.samples[0].seconds));
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub enum Signal {
     Shared,
 }
 
+impl Signal {
+    /// What a sample has of it.
+    pub(super) fn of(self, sample: &Sample) -> Option<Bytes> {
+        match self {
+            Signal::PrivateAndSwap | Signal::Commit => sample.footprint.private(),
+            Signal::Shared => sample.footprint.shmem,
+        }
+    }
+}
+
 /// The judgement on one process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -142,13 +152,9 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(series: &'a Series, signal: Signal) -> Case<'a> {
-        let value = |sample: &Sample| match signal {
-            Signal::PrivateAndSwap | Signal::Commit => sample.footprint.private(),
-            Signal::Shared => sample.footprint.shmem,
-        };
         let samples = series.samples.iter();
         let all: Vec<(f64, f64)> =
-            samples.filter_map(|sample| Some((sample.seconds, value(sample)?.0 as f64))).collect();
+            samples.filter_map(|sample| Some((sample.seconds, signal.of(sample)?.0 as f64))).collect();
         let warmup = warmup::length(&all);
         Case { series, signal, all, warmup, reasons: Vec::new() }
     }

@@ -37,7 +37,10 @@ pub(in crate::live) struct Draft {
 /// # Errors
 /// When something stands there that is no file, or it cannot be written; what stood there then still does.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = fs::canonicalize(path)
+        // A link may lead to where nothing is yet.
+        .or_else(|_| fs::read_link(path).map(|to| path.parent().unwrap_or(Path::new("")).join(to)))
+        .unwrap_or_else(|_| path.to_owned());
     let place = Place::of(&real, true, Bytes(content.len() as u64))?;
     let draft = place.draft()?;
     (&draft.file).write_all(content).map_err(|error| place.failed(error))?;
@@ -92,10 +95,14 @@ impl Place {
     /// A draft that can take this place.
     pub(in crate::live) fn draft(&self) -> Result<Draft> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let made = Builder::new().prefix(&format!(".{name}.")).suffix(".partial").tempfile_in(&self.folder);
+        let mut is_private = false;
+        let made =
+            Builder::new().prefix(&format!(".{name}.")).suffix(".partial").make_in(&self.folder, |path| {
+                let file = disk::create(path)?;
+                is_private = file.is_private;
+                Ok(file.file)
+            });
         let (file, name) = made.map_err(|error| self.failed(error))?.into_parts();
-        // Before anything is in it. Some file systems know no rights.
-        let is_private = disk::keep_private(&name).is_ok();
         Ok(Draft { file, name: Some(name), is_private })
     }
 
@@ -181,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_is_for_its_owner_alone() {
+        let folder = folder();
+        let place = Place::of(&folder.path().join("core"), false, Bytes::ZERO).expect("nothing stands there");
+        assert!(place.draft().expect("it can be written").exposed().is_none());
+    }
+
+    #[test]
     fn a_whole_file_takes_the_place_of_one_and_of_nothing_else() {
         let folder = folder();
         let path = folder.path().join("page.html");
@@ -204,6 +218,10 @@ mod tests {
         write_whole(&link, b"second").expect("it leads to a file");
         assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
         assert_eq!(fs::read(&path).expect("it is there"), b"second");
+        fs::remove_file(&path).expect("it was there");
+        write_whole(&link, b"third").expect("it leads to where a file can be");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(fs::read(&path).expect("it is there"), b"third");
     }
 
     #[test]

@@ -29,7 +29,9 @@ impl Recorded {
     /// Reads a recording.
     pub(crate) fn open(path: &str, file: &[u8]) -> Result<Recorded> {
         let mut selfcheck: Selfcheck = serde_json::from_slice(file).map_err(|error| {
-            Error::new(ErrorKind::Syntax, format!("{path} is no usable selfcheck recording: {error}"))
+            // It may quote the file.
+            let why = printable(error.to_string().as_bytes());
+            Error::new(ErrorKind::Syntax, format!("{path} is no usable selfcheck recording: {why}"))
                 .help("was it cut off or edited? Write it again on Windows: residue selfcheck -o FILE")
         })?;
         distrust(&mut selfcheck.observation);
@@ -91,5 +93,19 @@ impl Target for Recorded {
 
     fn memory(&self) -> Result<&dyn Memory> {
         Ok(&self.memory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the fuzzer: the parser's error quotes the file, and a terminal obeys what is in it.
+    #[test]
+    fn what_an_error_quotes_is_printable() {
+        let file = b"{\"schema\":\"residue.selfcheck/1\",\"residue\":\"0\",\"target\":{\"kind\":\"process\",\"pid\":1,\"name\":\"a\"},\
+            \"gaps\":[],\"checks\":[{\"what\":\"a\",\"outcome\":\"not\x7fgiven\",\"detail\":\"\"}]}";
+        let error = Recorded::open("a.json", file).expect_err("there is no such outcome").to_string();
+        assert!(error.contains("not\\x7fgiven"), "{error}");
     }
 }

@@ -1,8 +1,8 @@
 //! What the file system tells.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use residue_model::Bytes;
@@ -14,14 +14,19 @@ pub(in crate::live) fn free(folder: &Path) -> io::Result<Bytes> {
     Ok(Bytes(room.f_bavail.saturating_mul(room.f_frsize)))
 }
 
-/// Whether nobody but its owner can read a file, as which it is made.
-///
-/// # Errors
-/// Where the file system gives every file the same rights, as FAT does.
-pub(in crate::live) fn keep_private(path: &Path) -> io::Result<()> {
-    let mode = Mode::from_raw_mode(path.metadata()?.mode());
-    let is_exposed = mode.intersects(Mode::RWXG | Mode::RWXO);
-    if is_exposed { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
+/// A file that was just made.
+pub(in crate::live) struct Created {
+    pub(in crate::live) file: File,
+    /// Only its owner can read it. Some file systems give every file the same rights, as FAT does.
+    pub(in crate::live) is_private: bool,
+}
+
+/// Makes a file for its owner alone, where there is none.
+pub(in crate::live) fn create(path: &Path) -> io::Result<Created> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    let mode = Mode::from_raw_mode(file.metadata()?.mode());
+    let is_private = !mode.intersects(Mode::RWXG | Mode::RWXO);
+    Ok(Created { file, is_private })
 }
 
 /// How much of the disk a file takes.

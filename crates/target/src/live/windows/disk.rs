@@ -1,8 +1,10 @@
 //! What the file system tells.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 
 use residue_model::Bytes;
@@ -11,7 +13,8 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SetFileSecurityW};
-use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
+use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, GetVolumeInformationByHandleW};
+use windows_sys::Win32::System::SystemServices::FILE_PERSISTENT_ACLS;
 
 use super::owner::own_sid;
 
@@ -26,12 +29,45 @@ pub(in crate::live) fn free(folder: &Path) -> io::Result<Bytes> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Bytes(free)) }
 }
 
-/// Takes the right to read a file from everybody but our account and the system, as far as its file system knows rights: a new
-/// file has those of its folder.
-///
-/// # Errors
-/// Where the file system has none, or refuses.
-pub(in crate::live) fn keep_private(path: &Path) -> io::Result<()> {
+/// A file that was just made.
+pub(in crate::live) struct Created {
+    pub(in crate::live) file: File,
+    /// Only our account and the system can read it. Some file systems keep no rights, as FAT does.
+    pub(in crate::live) is_private: bool,
+}
+
+/// Makes a file for our account alone, where there is none.
+pub(in crate::live) fn create(path: &Path) -> io::Result<Created> {
+    // A new file has the rights of its folder. Until it has its own, nobody else can open it: who did could read on.
+    let mut options = OpenOptions::new();
+    let alone = options.read(true).write(true).create_new(true).share_mode(0).open(path)?;
+    let is_private = keeps_rights(&alone) && keep_private(path).is_ok();
+    drop(alone);
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    Ok(Created { file, is_private })
+}
+
+/// Whether the file system keeps rights: one that does not may take them all the same.
+fn keeps_rights(file: &File) -> bool {
+    let mut flags = 0;
+    // SAFETY: the flags are written to a local, and nothing else is asked for.
+    let done = unsafe {
+        GetVolumeInformationByHandleW(
+            file.as_raw_handle(),
+            std::ptr::null_mut(),
+            0,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            &raw mut flags,
+            std::ptr::null_mut(),
+            0,
+        )
+    };
+    done != 0 && flags & FILE_PERSISTENT_ACLS != 0
+}
+
+/// Takes the right to read a file from everybody but our account and the system.
+fn keep_private(path: &Path) -> io::Result<()> {
     // Protected from the folder's rights; full access for us and the system. "Owner rights" would be shorter, but takes
     // the right to delete the file from us under Wine, which does not know them.
     let own = own_sid().ok_or_else(io::Error::last_os_error)?;

@@ -6,7 +6,9 @@ use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{
     GetTokenInformation, LookupAccountSidW, PSID, SID_NAME_USE, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
-use windows_sys::Win32::System::Threading::{OpenProcessToken, QueryFullProcessImageNameW};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentThread, OpenProcessToken, OpenThreadToken, QueryFullProcessImageNameW,
+};
 
 use super::access::Handle;
 use super::text::{filled, wide};
@@ -30,7 +32,18 @@ fn user_token(process: &Handle) -> Option<Vec<u64>> {
     let mut raw = std::ptr::null_mut();
     // SAFETY: the token is written to a local.
     let opened = unsafe { OpenProcessToken(process.raw(), TOKEN_QUERY, &raw mut raw) };
-    let token = Handle::owned(raw).filter(|_| opened != 0)?;
+    user(&Handle::owned(raw).filter(|_| opened != 0)?)
+}
+
+/// Of the account that this thread acts as: a service may act as its client for a while.
+fn thread_token() -> Option<Vec<u64>> {
+    let mut raw = std::ptr::null_mut();
+    // SAFETY: the token is written to a local; the thread is the one that asks.
+    let opened = unsafe { OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, 1, &raw mut raw) };
+    user(&Handle::owned(raw).filter(|_| opened != 0)?)
+}
+
+fn user(token: &Handle) -> Option<Vec<u64>> {
     let mut buffer = vec![0_u64; 32];
     let (room, mut length) = (u32::try_from(buffer.len() * 8).ok()?, 0);
     // SAFETY: the buffer is as long as is told: a SID has 68 bytes at most.
@@ -40,16 +53,16 @@ fn user_token(process: &Handle) -> Option<Vec<u64>> {
     (done != 0).then_some(buffer)
 }
 
-/// The SID of a token. It lives in the token's buffer.
+/// The SID of a token's user. It lives in the token's buffer.
 fn sid(token: &[u64]) -> PSID {
-    // SAFETY: `user_token` filled the buffer with a `TOKEN_USER`, whose SID stands behind it in the same buffer, and the
+    // SAFETY: `user` filled the buffer with a `TOKEN_USER`, whose SID stands behind it in the same buffer, and the
     // buffer is aligned for it.
     unsafe { (*token.as_ptr().cast::<TOKEN_USER>()).User.Sid }
 }
 
-/// The SID of our own account, as security descriptors write it: `S-1-5-21-...`.
+/// The SID of the account that a file of ours gets, as security descriptors write it: `S-1-5-21-...`.
 pub(super) fn own_sid() -> Option<String> {
-    let token = user_token(&Handle::own())?;
+    let token = thread_token().or_else(|| user_token(&Handle::own()))?;
     let mut text = std::ptr::null_mut();
     // SAFETY: the SID lives in the token; the text is written to a local.
     if unsafe { ConvertSidToStringSidW(sid(&token), &raw mut text) } == 0 {
