@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::mingw::{I686, Mingw, X86_64};
 use super::sysroot;
-use super::wine::{Prefix, RUNNER};
+use super::wine::{Prefix, WINE};
 use crate::shell::{self, output};
 use crate::{packages, place};
 
@@ -68,7 +68,7 @@ struct Fragmenting {
 
 impl Fragmenting {
     fn start(prefix: &Prefix, program: &Path) -> Result<Fragmenting> {
-        let mut command = Command::new(RUNNER);
+        let mut command = Command::new(WINE);
         command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = prefix.shown_to(&mut command).spawn().context("failed to start Wine")?;
         let input = child.stdin.take().context("no input")?;
@@ -118,7 +118,7 @@ fn free(prefix: &Prefix, found: u64) -> Result<Free> {
 }
 
 fn residue(prefix: &Prefix, looker: &Mingw, arguments: &[&str]) -> Command {
-    let mut command = Command::new(RUNNER);
+    let mut command = Command::new(WINE);
     command.arg(looker.built().join("residue.exe")).args(arguments).stdin(Stdio::null());
     prefix.shown_to(&mut command);
     command

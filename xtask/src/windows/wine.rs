@@ -10,7 +10,9 @@ use crate::{place, shell};
 pub(super) const PROGRAMS: [&str; 2] = ["wine", "wineserver"];
 
 /// What runs a program for Windows here.
-pub(super) const RUNNER: &str = "wine";
+pub(super) const WINE: &str = "wine";
+/// What runs a test: a script of ours.
+pub(super) const RUNNER: &str = "run-in-wine";
 
 /// Seconds that the server waits for the next program, should nobody be left to stop it.
 const PATIENCE: &str = "-p600";
