@@ -44,7 +44,7 @@ fn call(bench: &Bench, program: &str, who: &str, whose: &str) -> Result<Row> {
     let mut runs = Vec::new();
     let mut regions = String::new();
     for _ in 0..bench.runs {
-        let told = output(Command::new(program).args([who, "0", SECONDS]))?;
+        let told = output(started(program).args([who, "0", SECONDS]))?;
         let mut words = told.split_ascii_whitespace();
         let rate: f64 = words.next().and_then(|word| word.parse().ok()).context("it tells no rate")?;
         ensure!(rate > 0.0, "it made no call");
@@ -70,6 +70,13 @@ fn program() -> Result<String> {
     Ok(program.display().to_string())
 }
 
+/// The program, to be started. What `cargo run` has its children find first is the library without optimisation.
+fn started(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
 /// A process that holds its regions and does nothing.
 struct Held {
     child: Child,
@@ -78,7 +85,7 @@ struct Held {
 
 impl Held {
     fn start(program: &str) -> Result<Self> {
-        let mut child = Command::new(program)
+        let mut child = started(program)
             .args(["hold", REGIONS])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
