@@ -11,12 +11,15 @@
 //! ```
 
 mod address;
+mod bits;
+mod blocks;
 mod bytes;
 mod counters;
 mod dump;
 mod extent;
 mod footprint;
 mod gap;
+mod heap;
 mod limits;
 mod machine;
 mod memory;
@@ -31,12 +34,15 @@ mod usage;
 mod windows;
 
 pub use address::{Address, Range};
+pub use bits::Bits;
+pub use blocks::{Block, BlockId, Blocks, Found, Run};
 pub use bytes::Bytes;
 pub use counters::{Counter, CounterSum, Counters};
 pub use dump::{Dump, DumpFormat, Event};
 pub use extent::Extent;
 pub use footprint::{Footprint, WindowsFootprint};
 pub use gap::Gap;
+pub use heap::{Arena, ArenaKind, Damage, Heap, Identity, Mallinfo, Parameter, Recognised, Verified};
 pub use limits::{Limit, LimitKind, Limits};
 pub use machine::{Machine, Os};
 pub use memory::{Memory, NoMemory, Pieces, Visit};

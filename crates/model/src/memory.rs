@@ -46,12 +46,56 @@ impl Memory for NoMemory {
 #[derive(Clone, Debug, Default)]
 pub struct Pieces<'a>(pub Vec<(Address, &'a [u8])>);
 
+impl<'a> Pieces<'a> {
+    /// The index of the piece that holds an address.
+    #[inline]
+    pub fn find(&self, address: Address) -> Option<usize> {
+        let index = self.0.partition_point(|(start, _)| *start <= address).checked_sub(1)?;
+        let (start, bytes) = &self.0[index];
+        (address.0 - start.0 < bytes.len() as u64).then_some(index)
+    }
+
+    /// What is held in a row from an address on; nothing where it is not held.
+    #[inline]
+    pub fn from(&self, address: Address) -> &'a [u8] {
+        let Some(index) = self.find(address) else { return &[] };
+        let (start, bytes) = self.0[index];
+        // It fits: the piece is longer than this.
+        &bytes[usize::try_from(address.0 - start.0).unwrap_or(bytes.len())..]
+    }
+
+    /// So many bytes, if they are held in a row.
+    pub fn bytes(&self, address: Address, length: usize) -> Option<&'a [u8]> {
+        self.from(address).get(..length)
+    }
+
+    /// A number of eight bytes, the lowest first.
+    #[inline]
+    pub fn word(&self, address: Address) -> Option<u64> {
+        self.from(address).first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// A number of four bytes, the lowest first.
+    pub fn int(&self, address: Address) -> Option<u32> {
+        self.from(address).first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// The parts of a range that are held, in order of address.
+    pub fn within(&self, range: Range) -> impl Iterator<Item = (Address, &'a [u8])> + '_ {
+        let end = |start: Address, bytes: &[u8]| Address(start.0.saturating_add(bytes.len() as u64));
+        let first = self.0.partition_point(|(start, bytes)| end(*start, bytes) <= range.start);
+        self.0[first..].iter().map_while(move |&(start, bytes)| {
+            let held = Range { start, end: end(start, bytes) };
+            let wanted = held.overlap(range)?;
+            Some((wanted.start, &bytes[held.offset_of(wanted)]))
+        })
+    }
+}
+
 impl Memory for Pieces<'_> {
     fn walk(&self, range: Range, _: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
-        for (start, bytes) in &self.0 {
-            let held = Range { start: *start, end: Address(start.0.saturating_add(bytes.len() as u64)) };
-            let Some(wanted) = held.overlap(range) else { continue };
-            visit(wanted.start, &bytes[held.offset_of(wanted)])?;
+        for (start, bytes) in self.within(range) {
+            visit(start, bytes)?;
         }
         ControlFlow::Continue(())
     }
@@ -60,6 +104,22 @@ impl Memory for Pieces<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_read_only_where_all_of_it_is_held() {
+        let pieces =
+            Pieces(vec![(Address(0x1000), &[1, 0, 0, 0, 2, 0, 0, 0, 9][..]), (Address(0x2000), &[7])]);
+        assert_eq!(pieces.word(Address(0x1000)), Some(0x2_0000_0001));
+        assert_eq!((pieces.int(Address(0x1004)), pieces.int(Address(0x1006))), (Some(2), None));
+        assert_eq!((pieces.word(Address(0x2000)), pieces.word(Address(0xfff))), (None, None));
+        assert_eq!(pieces.from(Address(0x1008)), [9]);
+        assert!(pieces.from(Address(0x1009)).is_empty());
+        let all: Vec<_> = pieces
+            .within(Range { start: Address(0x1008), end: Address(0x9000) })
+            .map(|(at, _)| at.0)
+            .collect();
+        assert_eq!(all, [0x1008, 0x2000]);
+    }
 
     #[test]
     fn reading_stops_at_the_first_hole() {
