@@ -5,7 +5,7 @@
 //!
 //! Source: `core(5)`, `vma_dump_size` in `fs/coredump.c`.
 
-use super::map::{Place, Wishes};
+use crate::live::linux::map::{Place, Wishes};
 
 /// What is wanted beside what the kernel would write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn is_device(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::linux::dump::map::Map;
+    use crate::live::linux::map::Map;
 
     fn treat(line: &str, flags: &str, wanted: Wanted) -> Treatment {
         let map = Map::parse(format!("{line}\n").into_bytes()).expect("a region");
