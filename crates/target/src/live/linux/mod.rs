@@ -20,6 +20,7 @@ mod sampler;
 mod save;
 mod snapshot;
 mod staging;
+mod still;
 mod sweep;
 mod threads;
 mod tracee;

@@ -16,7 +16,7 @@ mod plan;
 mod sparse;
 mod status;
 mod survey;
-mod treatment;
+pub(super) mod treatment;
 mod writer;
 
 use std::num::NonZero;

@@ -57,7 +57,7 @@ impl Treatment {
 }
 
 /// Private memory without a file. A private mapping of `/dev/zero` is nothing else.
-fn is_anonymous(place: &Place<'_>) -> bool {
+pub(in crate::live::linux) fn is_anonymous(place: &Place<'_>) -> bool {
     let name = place.name;
     let named_by_kernel = name == b"[heap]" || name.starts_with(b"[stack") || name.starts_with(b"[anon:");
     !place.protection.shared
@@ -70,7 +70,7 @@ fn has_no_name(place: &Place<'_>) -> bool {
 }
 
 /// Memory of a device or of a kernel object. What is read there may be changed by the reading.
-fn is_device(name: &[u8]) -> bool {
+pub(in crate::live::linux) fn is_device(name: &[u8]) -> bool {
     let memory = [&b"/dev/zero"[..], b"/dev/shm/", b"/dev/hugepages/"];
     let is_memory = memory.iter().any(|place| name.starts_with(place));
     name.starts_with(b"/dev/") && !is_memory
