@@ -37,7 +37,8 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
     let word = |at: u64| image.word(at).unwrap_or_default();
     let main_top = ring.has_main.then(|| word(ring.arenas[0] + ring.state.top));
     let used_top = main_top.filter(|_| word(ring.arenas[0] + ring.state.system_mem) > 0);
-    let settings = ring.has_main.then(|| settings::find(image, ring.arenas[0], used_top)).flatten();
+    let settings =
+        ring.has_main.then(|| settings::find(image, ring.state, ring.arenas[0], used_top)).flatten();
     let mut readings: Vec<Reading> = Vec::new();
     let mut planned: Vec<Vec<Stretch>> = Vec::new();
     for (index, &at) in ring.arenas.iter().enumerate() {
@@ -133,18 +134,9 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
 
 /// The narrowest span of versions that all structures agree on.
 fn layout_name(ring: &Ring, settings: Option<&settings::Found>, caches: &[tcache::Found]) -> String {
-    let spans = [Some(ring.state.versions), settings.map(|found| found.layout.versions)]
-        .into_iter()
-        .flatten()
-        .chain(caches.iter().filter(|cache| !cache.is_blank).map(|cache| cache.layout.versions));
-    let minor = |text: &str| text.trim().strip_prefix("2.").and_then(|minor| minor.parse::<u32>().ok());
-    let (mut low, mut high) = (0, u32::MAX);
-    for span in spans {
-        let (first, last) = span.split_once(" ... ").unwrap_or((span, span));
-        low = low.max(minor(first).unwrap_or_default());
-        high = high.min(minor(last).unwrap_or(u32::MAX));
-    }
-    if low >= high { format!("2.{low}") } else { format!("2.{low} ... 2.{high}") }
+    let of_caches = caches.iter().filter(|cache| !cache.is_blank).map(|cache| cache.layout.versions);
+    let told = settings.iter().map(|found| found.layout.versions).chain(of_caches);
+    told.fold(ring.state.versions, |span, more| span.meet(more).unwrap_or(span)).to_string()
 }
 
 impl Reading {

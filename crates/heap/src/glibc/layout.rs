@@ -2,11 +2,32 @@
 //!
 //! Source: `malloc/malloc.c` and `malloc/arena.c` of glibc 2.17 to 2.43.
 
+/// The first and the last version, 2.x, that have a structure in one form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Versions(pub(super) u32, pub(super) u32);
+
+impl Versions {
+    /// Versions that have both; none when there is none.
+    pub(super) fn meet(self, other: Versions) -> Option<Versions> {
+        let both = Versions(self.0.max(other.0), self.1.min(other.1));
+        (both.0 <= both.1).then_some(both)
+    }
+}
+
+impl std::fmt::Display for Versions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Versions(first, last) if first == last => write!(f, "2.{first}"),
+            Versions(first, last) => write!(f, "2.{first} ... 2.{last}"),
+        }
+    }
+}
+
 /// `struct malloc_state`: an arena.
 #[derive(Debug)]
 pub(super) struct State {
     /// The versions that have it.
-    pub(super) versions: &'static str,
+    pub(super) versions: Versions,
     /// Ten lists of small chunks that were freed and not merged; gone in 2.43.
     pub(super) fastbins: Option<u64>,
     pub(super) top: u64,
@@ -22,7 +43,7 @@ pub(super) const FASTBINS: u64 = 10;
 
 pub(super) const STATES: [State; 4] = [
     State {
-        versions: "2.43",
+        versions: Versions(43, 43),
         fastbins: None,
         top: 0x8,
         bins: 0x18,
@@ -31,7 +52,7 @@ pub(super) const STATES: [State; 4] = [
         size: 0x840,
     },
     State {
-        versions: "2.27 ... 2.42",
+        versions: Versions(27, 42),
         fastbins: Some(0x10),
         top: 0x60,
         bins: 0x70,
@@ -40,7 +61,7 @@ pub(super) const STATES: [State; 4] = [
         size: 0x898,
     },
     State {
-        versions: "2.23 ... 2.26",
+        versions: Versions(23, 26),
         fastbins: Some(0x8),
         top: 0x58,
         bins: 0x68,
@@ -49,7 +70,7 @@ pub(super) const STATES: [State; 4] = [
         size: 0x890,
     },
     State {
-        versions: "2.17 ... 2.22",
+        versions: Versions(17, 22),
         fastbins: Some(0x8),
         top: 0x58,
         bins: 0x68,
@@ -63,7 +84,7 @@ pub(super) const STATES: [State; 4] = [
 /// `top_pad`, `mmap_threshold`.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) versions: &'static str,
+    pub(super) versions: Versions,
     /// `n_mmaps`; behind it `n_mmaps_max`, `max_n_mmaps` and `no_dyn_threshold`, four bytes each.
     pub(super) n_mmaps: u64,
     /// `mmapped_mem`, and behind it the most that this ever was.
@@ -74,23 +95,29 @@ pub(super) struct Settings {
 }
 
 pub(super) const SETTINGS: [Settings; 5] = [
-    Settings { versions: "2.43", n_mmaps: 0x44, mmapped_mem: 0x58, sbrk_base: 0x68, tcache: Some(0x70) },
     Settings {
-        versions: "2.35 ... 2.42",
+        versions: Versions(43, 43),
+        n_mmaps: 0x44,
+        mmapped_mem: 0x58,
+        sbrk_base: 0x68,
+        tcache: Some(0x70),
+    },
+    Settings {
+        versions: Versions(35, 42),
         n_mmaps: 0x3c,
         mmapped_mem: 0x50,
         sbrk_base: 0x60,
         tcache: Some(0x68),
     },
     Settings {
-        versions: "2.26 ... 2.34",
+        versions: Versions(26, 34),
         n_mmaps: 0x28,
         mmapped_mem: 0x38,
         sbrk_base: 0x48,
         tcache: Some(0x50),
     },
-    Settings { versions: "2.24 ... 2.25", n_mmaps: 0x28, mmapped_mem: 0x38, sbrk_base: 0x48, tcache: None },
-    Settings { versions: "2.17 ... 2.23", n_mmaps: 0x28, mmapped_mem: 0x38, sbrk_base: 0x50, tcache: None },
+    Settings { versions: Versions(24, 25), n_mmaps: 0x28, mmapped_mem: 0x38, sbrk_base: 0x48, tcache: None },
+    Settings { versions: Versions(17, 23), n_mmaps: 0x28, mmapped_mem: 0x38, sbrk_base: 0x50, tcache: None },
 ];
 
 /// `struct heap_info`: stands at the start of each heap of an arena that is not the main one.
@@ -107,7 +134,7 @@ pub(super) mod heap_info {
 /// `struct tcache_perthread_struct`: what a thread keeps of what it freed.
 #[derive(Debug)]
 pub(super) struct Cache {
-    pub(super) versions: &'static str,
+    pub(super) versions: Versions,
     /// The size of the chunk that holds it.
     pub(super) chunk: u64,
     pub(super) count: Count,
@@ -146,7 +173,7 @@ pub(super) const SMALL_LISTS: u64 = 64;
 
 pub(super) const CACHES: [Cache; 6] = [
     Cache {
-        versions: "2.42 ... 2.43",
+        versions: Versions(42, 43),
         chunk: 0x300,
         count: Count::Room,
         entries: 0x98,
@@ -155,7 +182,7 @@ pub(super) const CACHES: [Cache; 6] = [
         key: Key::Random,
     },
     Cache {
-        versions: "2.34 ... 2.41",
+        versions: Versions(34, 41),
         chunk: 0x290,
         count: Count::Halves,
         entries: 0x80,
@@ -164,7 +191,7 @@ pub(super) const CACHES: [Cache; 6] = [
         key: Key::Random,
     },
     Cache {
-        versions: "2.32 ... 2.33",
+        versions: Versions(32, 33),
         chunk: 0x290,
         count: Count::Halves,
         entries: 0x80,
@@ -173,7 +200,7 @@ pub(super) const CACHES: [Cache; 6] = [
         key: Key::Cache,
     },
     Cache {
-        versions: "2.30 ... 2.31",
+        versions: Versions(30, 31),
         chunk: 0x290,
         count: Count::Halves,
         entries: 0x80,
@@ -182,7 +209,7 @@ pub(super) const CACHES: [Cache; 6] = [
         key: Key::Cache,
     },
     Cache {
-        versions: "2.29",
+        versions: Versions(29, 29),
         chunk: 0x250,
         count: Count::Bytes,
         entries: 0x40,
@@ -191,7 +218,7 @@ pub(super) const CACHES: [Cache; 6] = [
         key: Key::Cache,
     },
     Cache {
-        versions: "2.26 ... 2.28",
+        versions: Versions(26, 28),
         chunk: 0x250,
         count: Count::Bytes,
         entries: 0x40,

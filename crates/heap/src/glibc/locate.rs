@@ -150,7 +150,7 @@ fn is_arena(image: &Image<'_>, state: &State, at: u64) -> bool {
 /// memory of the arena then, a number of pages.
 fn is_older(image: &Image<'_>, state: &State, at: u64) -> bool {
     let threads = image.word(at + state.system_mem - 8).unwrap_or_default();
-    state.versions != "2.17 ... 2.22" && threads != 0 && threads % 0x1000 == 0
+    state.versions.1 > 22 && threads != 0 && threads.is_multiple_of(0x1000)
 }
 
 /// Where an arena's structure stands.

@@ -2,7 +2,7 @@
 
 use residue_model::{Address, Parameter, Range};
 
-use super::layout::{SETTINGS, Settings};
+use super::layout::{SETTINGS, Settings, State};
 use crate::Image;
 
 /// What `mp_` says.
@@ -13,14 +13,12 @@ pub(super) struct Found {
     pub(super) mapped_blocks: u64,
     pub(super) mapped_bytes: u64,
     pub(super) sbrk_base: u64,
-    /// How many chunks a thread keeps of one size.
-    pub(super) cache_count: Option<u64>,
 }
 
 /// Looks for `mp_` in the data of the library that holds the main arena.
 ///
 /// `top` is the main arena's: the heap that `sbrk_base` begins ends there. An arena that never got memory has none.
-pub(super) fn find(image: &Image<'_>, main: u64, top: Option<u64>) -> Option<Found> {
+pub(super) fn find(image: &Image<'_>, state: &State, main: u64, top: Option<u64>) -> Option<Found> {
     let heap = top.and_then(|top| image.region(top));
     for region in data_of(image, main) {
         for (start, bytes) in image.pieces.within(region) {
@@ -28,7 +26,9 @@ pub(super) fn find(image: &Image<'_>, main: u64, top: Option<u64>) -> Option<Fou
                 if !looks_right(image, at) {
                     continue;
                 }
-                let found = SETTINGS.iter().find_map(|layout| {
+                let mut fitting =
+                    SETTINGS.iter().filter(|layout| layout.versions.meet(state.versions).is_some());
+                let found = fitting.find_map(|layout| {
                     let found = read(image, layout, at)?;
                     let fits = match (heap, top) {
                         (Some(heap), Some(top)) => {
@@ -97,14 +97,7 @@ fn read(image: &Image<'_>, layout: &'static Settings, at: u64) -> Option<Found> 
         && is_fixed <= 1
         && caches_fit
         && sbrk_base % 16 == 0;
-    is_right.then_some(Found {
-        layout,
-        at,
-        mapped_blocks: u64::from(blocks),
-        mapped_bytes: bytes,
-        sbrk_base,
-        cache_count: caches.and_then(|(_, count)| count),
-    })
+    is_right.then_some(Found { layout, at, mapped_blocks: u64::from(blocks), mapped_bytes: bytes, sbrk_base })
 }
 
 /// As far from being set up by anyone as can be: for a process whose `sbrk_base` cannot be checked.
@@ -119,7 +112,7 @@ impl Found {
         let word = |offset| image.word(self.at + offset);
         let int = |offset| image.int(self.at + offset).map(u64::from);
         let cache = |offset| self.layout.tcache.and_then(|tcache| word(tcache + offset));
-        let limit = if self.layout.versions == "2.43" { 16 } else { 7 };
+        let limit = if self.layout.versions.0 >= 43 { 16 } else { 7 };
         let rows = [
             ("mmap_threshold", word(0x10), Some(0x2_0000)),
             ("trim_threshold", word(0), Some(0x2_0000)),
