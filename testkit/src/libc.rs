@@ -72,7 +72,9 @@ impl Libc {
             return Ok(Vec::new());
         }
         let folder = self.whole_folder()?.unwrap_or_default();
-        Ok(vec![format!("--sysroot={}", folder.display())])
+        let objects = folder.join("usr/lib/x86_64-linux-gnu");
+        // The compiler looks for libraries beside itself first, unless it is told of objects elsewhere.
+        Ok(vec![format!("--sysroot={}", folder.display()), format!("-B{}", objects.display())])
     }
 
     /// The words before the program that start it: a loader that is told where to look for libraries, or none.

@@ -3,6 +3,7 @@
 //! apt-get fetches them into folders of its own, so that the system's lists and packages stay as they are.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
@@ -127,15 +128,20 @@ fn apt(work: &Path) -> Command {
     command
 }
 
-/// Makes the links between its folders relative: the linker would follow the others to the system's libraries.
+/// Makes links from the root relative: the linker would follow them to the system's libraries.
 fn relink(root: &Path) -> Result<()> {
-    let folder = root.join("usr/lib/x86_64-linux-gnu");
-    for entry in fs::read_dir(&folder).with_context(|| format!("failed to list {}", folder.display()))? {
-        let link = entry?.path();
-        let Ok(aim) = fs::read_link(&link) else { continue };
-        let Ok(inside) = aim.strip_prefix("/") else { continue };
-        fs::remove_file(&link)?;
-        std::os::unix::fs::symlink(Path::new("../../..").join(inside), &link)?;
+    for (place, back) in [("usr/lib/x86_64-linux-gnu", "../../.."), ("lib64", "..")] {
+        let folder = root.join(place);
+        // Since `/lib` is a part of `/usr`, `/lib64` comes with another package.
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let link = entry?.path();
+            let Ok(aim) = fs::read_link(&link) else { continue };
+            let Ok(inside) = aim.strip_prefix("/") else { continue };
+            fs::remove_file(&link)?;
+            symlink(Path::new(back).join(inside), &link)
+                .with_context(|| format!("failed to link {}", link.display()))?;
+        }
     }
     Ok(())
 }
