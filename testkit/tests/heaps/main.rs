@@ -4,3 +4,4 @@
 
 mod fuzzed;
 mod generated;
+mod kinds;
