@@ -6,8 +6,18 @@ use crate::shell::{self, cargo, works};
 use crate::{packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 9] =
-    ["chromium", "g++", "gcc", "gcc-multilib", "gdb", "libcap2-bin", "procps", "smem", "util-linux"];
+const PACKAGES: [&str; 10] = [
+    "chromium",
+    "g++",
+    "gcc",
+    "gcc-multilib",
+    "gdb",
+    "libcap2-bin",
+    "musl-tools",
+    "procps",
+    "smem",
+    "util-linux",
+];
 
 /// Subcommands of cargo; each comes from the package `cargo-NAME`.
 const TOOLS: [&str; 3] = ["nextest", "deny", "fuzz"];
