@@ -6,13 +6,14 @@ use crate::shell::{self, cargo, works};
 use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "chromium",
     "g++",
     "gcc",
     "gcc-multilib",
     "gdb",
     "libcap2-bin",
+    "musl-tools",
     "procps",
     "smem",
     "util-linux",

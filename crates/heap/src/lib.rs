@@ -8,8 +8,10 @@
 
 mod glibc;
 mod image;
+mod mallocng;
 mod walker;
 
 pub use glibc::Glibc;
 pub use image::Image;
+pub use mallocng::Mallocng;
 pub use walker::{HeapWalker, Walked, walk};
