@@ -26,6 +26,7 @@ mod look;
 mod map;
 mod outline;
 mod query;
+pub mod reachability;
 mod reclaim;
 pub mod search;
 mod strings;
