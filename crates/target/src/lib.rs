@@ -31,6 +31,7 @@ mod naming;
 mod open;
 pub mod procfs;
 mod reading;
+pub mod symbols;
 mod target;
 pub mod windows;
 
