@@ -35,19 +35,14 @@ fn cpp(name: &str) -> Option<String> {
         return None;
     }
     let options = ParseOptions::default().recursion_limit(DEEPEST);
-    // What follows the name is the compiler's mark of a part: `.cold`, `.part.0`, `.lto_priv.0`.
-    let (symbol, mark) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &options).ok()?;
-    if !mark.is_empty() && mark[0] != b'.' {
+    let (symbol, rest) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &options).ok()?;
+    if !rest.is_empty() {
         return None;
     }
     let mut text = Bounded::default();
     let options = DemangleOptions::new().no_return_type().recursion_limit(DEEPEST);
     symbol.structured_demangle(&mut text, &options).ok()?;
-    let mut text = spoken(text.0);
-    if !mark.is_empty() {
-        write!(text, " [{}]", String::from_utf8_lossy(mark)).expect("a string takes everything");
-    }
-    Some(text)
+    Some(spoken(text.0))
 }
 
 /// `{vtable(Shape)}` in the words that everybody else uses: `vtable for Shape`.
@@ -83,7 +78,7 @@ mod tests {
         assert_eq!(demangle(b"g_cache"), "g_cache");
         assert_eq!(demangle(b"malloc@@GLIBC_2.2.5"), "malloc");
         assert_eq!(demangle(b"_ZN5Shape4areaEv"), "Shape::area()");
-        assert_eq!(demangle(b"_ZN5Shape4areaEv.part.0"), "Shape::area() [.part.0]");
+        assert_eq!(demangle(b"_ZN5Shape4areaEv.part.0"), "Shape::area() [clone .part.0]");
         assert_eq!(demangle(b"_ZTV5Shape"), "vtable for Shape");
         assert_eq!(demangle(b"_ZTIN3geo5ShapeE"), "typeinfo for geo::Shape");
         assert_eq!(demangle(b"_ZTS5Shape"), "typeinfo name for Shape");

@@ -7,7 +7,7 @@ use super::build::{Same, compare};
 use super::contents::Contents;
 use super::layout::{Layout, PAGE};
 use super::loaded::{Filed, Loaded};
-use super::open;
+use super::open::Way;
 use super::symbol::Symbol;
 
 /// The programs and libraries of a target, and the files they were mapped from.
@@ -107,24 +107,14 @@ impl Modules {
         if region.name() == "[vdso]" {
             return vdso(region, mapped?, memory);
         }
-        let file = open_file(pid, region).map(Contents::of_file);
-        let filed = file.as_ref().ok().and_then(|file| Layout::read(&file.cache()));
-        let layout = mapped.clone().or_else(|| filed.clone())?;
+        let filed = Filing::of(pid, region, mapped.as_ref(), memory);
+        let layout = mapped.or_else(|| filed.layout.clone())?;
         let bias = layout.bias(region.range.start)?;
         let range = layout.range(bias).filter(|_| is_loaded(&layout, bias, regions))?;
-        let file = match (file, filed) {
-            (Ok(file), Some(filed)) => match compare(mapped.as_ref(), &filed, bias, memory, &file) {
-                Same::Yes => Ok(file),
-                Same::No(why) => Err(format!("the file of that name is another build: {why}")),
-                Same::Unknown => {
-                    Err("nothing in the dump tells whether the file of that name is the same build".into())
-                }
-            },
-            (Ok(_), None) => Err("the file of that name is another one: it is no program or library".into()),
-            (Err(error), _) => Err(unopened(pid, &error)),
-        };
-        let file =
-            file.map_err(|why| self.gaps.push(Gap::new(format!("symbols of {}", region.name()), why))).ok();
+        let file = filed
+            .file
+            .map_err(|why| self.gaps.push(Gap::new(format!("symbols of {}", region.name()), why)))
+            .ok();
         let range = Range { start: range.start, end: reach(range, regions) };
         let module = Module { range, name: region.name.clone()?, ..Module::default() };
         let filed = if file.is_some() { read_only(&layout, bias, regions) } else { Vec::new() };
@@ -151,14 +141,49 @@ fn may_begin(region: &Region) -> bool {
     name == "[vdso]" || region.is_file() && region.offset.0 == 0 && !name.is_empty() && !is_other
 }
 
-fn open_file(pid: Option<ProcessId>, region: &Region) -> io::Result<std::fs::File> {
-    match pid {
-        Some(pid) => open::of_process(pid, region),
-        None => open::of_dump(region),
+/// What came of the search for a module's file.
+struct Filing {
+    file: Result<Contents, String>,
+    /// Its headers: of a file that was not used too, where memory does not show any.
+    layout: Option<Layout>,
+}
+
+impl Filing {
+    /// Tries all ways to the file until one leads to the build that is mapped.
+    fn of(pid: Option<ProcessId>, region: &Region, mapped: Option<&Layout>, memory: &dyn Memory) -> Filing {
+        let (mut refused, mut unopened, mut seen) = (None, None, None);
+        for way in Way::all(pid) {
+            let file = match way.open(region) {
+                Ok(file) => Contents::of_file(file),
+                Err(error) => {
+                    unopened.get_or_insert(error);
+                    continue;
+                }
+            };
+            let layout = Layout::read(&file.cache());
+            let same = match &layout {
+                Some(layout) => match layout.bias(region.range.start) {
+                    Some(bias) => compare(mapped, layout, bias, memory, &file),
+                    None => Same::No("its headers are not loaded"),
+                },
+                None => Same::No("it is no program or library"),
+            };
+            let why = match same {
+                Same::Yes => return Filing { file: Ok(file), layout },
+                Same::No(why) => format!("the file of that name is of another build: {why}"),
+                Same::Unknown => {
+                    "no memory that is left tells whether the file of that name is the same build".into()
+                }
+            };
+            refused.get_or_insert(why);
+            seen = seen.or(layout);
+        }
+        let why = refused.or(unopened.map(|error| told(pid, &error)));
+        Filing { file: Err(why.unwrap_or_default()), layout: seen }
     }
 }
 
-fn unopened(pid: Option<ProcessId>, error: &io::Error) -> String {
+fn told(pid: Option<ProcessId>, error: &io::Error) -> String {
     match (pid, error.kind()) {
         (Some(_), io::ErrorKind::PermissionDenied) => {
             format!("its file cannot be opened: {error}; run as root")
