@@ -9,6 +9,7 @@ mod memory;
 mod sampler;
 mod snapshot;
 mod sweep;
+mod symbols;
 
 use std::fmt::Debug;
 use std::fs;
