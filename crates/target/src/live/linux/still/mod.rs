@@ -151,9 +151,9 @@ impl Job<'_> {
             room = room::take(proc_dir, process, moment.choice.size())?;
         }
         let unreadable = copy::copy(child.pid, &moment.choice.runs, &mut room)?;
-        let mut caught = self.whole(moment, room, &unreadable, standing);
-        caught.forking = Some(child.took);
-        Ok(caught)
+        let forking = Some(child.took);
+        moment.gaps.extend(child.end(proc_dir));
+        Ok(Caught { forking, ..self.whole(moment, room, &unreadable, standing) })
     }
 
     #[cfg(not(target_arch = "x86_64"))]

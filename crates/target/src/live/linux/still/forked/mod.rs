@@ -14,11 +14,11 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use residue_model::{Address, ProcessId};
+use residue_model::{Address, Gap, ProcessId};
 
 use crate::live::linux::ProcDir;
 use crate::live::linux::dump::machine::GENERAL;
-use crate::live::linux::freeze::Frozen;
+use crate::live::linux::freeze::{Frozen, letter};
 use crate::live::linux::map::Map;
 use crate::live::linux::tracee::{self, Event, Stops};
 use crate::{Error, ErrorKind, Result};
@@ -30,8 +30,8 @@ use stub::{LAST_CALL, ORIG_RAX, RAX, RIP, Registers};
 /// How long one step of the fork may take. Terabytes of page tables take seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The longest nap between two looks.
-const NAP: Duration = Duration::from_micros(100);
+/// Between two looks, once the first ones were in vain.
+const NAP: Duration = Duration::from_micros(200);
 
 /// A child that stands and holds the memory of its parent. It is killed when this is dropped, and when Residue is.
 pub(super) struct Child {
@@ -40,12 +40,39 @@ pub(super) struct Child {
     pub(super) took: Duration,
 }
 
+/// How long whoever got the child is given to take note of its end.
+const GRACE: Duration = Duration::from_millis(50);
+
+impl Child {
+    /// Ends it. Its parent is the nearest process above the program that takes in orphans: `init`, as a rule, and now and
+    /// then one that does not do what `init` should.
+    pub(super) fn end(self, proc_dir: &ProcDir) -> Option<Gap> {
+        let pid = self.pid;
+        drop(self);
+        let begun = Instant::now();
+        while begun.elapsed() < GRACE {
+            letter(proc_dir, pid, pid.0)?;
+            thread::sleep(NAP);
+        }
+        let what = format!("that the child {pid} of the snapshot is gone");
+        Some(Gap::new(
+            what,
+            "it has ended, but its parent does not wait for it: a zombie stays in the list of processes",
+        ))
+    }
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         // Either may find it gone already.
         let _ = tracee::kill(self.pid.0);
-        let _ = await_event(self.pid.0);
+        let _ = await_end(self.pid.0);
     }
+}
+
+fn await_end(pid: u32) -> io::Result<()> {
+    while await_event(pid)? != Event::Gone {}
+    Ok(())
 }
 
 /// Makes a stopped process fork. Its thread stands again as it stood when this returns; should it fail, the process heals
@@ -203,13 +230,16 @@ fn expect(tid: u32, event: Event) -> io::Result<()> {
 
 fn await_event(tid: u32) -> io::Result<Event> {
     let begun = Instant::now();
-    let mut nap = Duration::from_micros(5);
     loop {
-        match tracee::event(tid)? {
-            Event::Running if begun.elapsed() > PATIENCE => return Err(io::ErrorKind::TimedOut.into()),
-            Event::Running => thread::sleep(nap),
-            event => return Ok(event),
+        let event = tracee::event(tid)?;
+        if event != Event::Running {
+            return Ok(event);
         }
-        nap = (nap * 2).min(NAP);
+        match begun.elapsed() {
+            // Most steps take a few microseconds, and the shortest nap of some machines a thousand.
+            waited if waited < NAP => thread::yield_now(),
+            waited if waited < PATIENCE => thread::sleep(NAP),
+            _ => return Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }

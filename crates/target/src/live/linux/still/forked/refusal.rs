@@ -14,7 +14,12 @@ const WRITTEN: u64 = 4;
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] with the reason.
-pub(in crate::live::linux::still) fn check(proc_dir: &ProcDir, process: &Process, size: Bytes, wishes: &WishList) -> Result<()> {
+pub(in crate::live::linux::still) fn check(
+    proc_dir: &ProcDir,
+    process: &Process,
+    size: Bytes,
+    wishes: &WishList,
+) -> Result<()> {
     let status = proc_dir.read_path(&format!("{}/status", process.pid)).unwrap_or_default();
     let why = by_status(&status)
         .or_else(|| {
