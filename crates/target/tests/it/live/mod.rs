@@ -8,6 +8,7 @@ mod find;
 mod memory;
 mod sampler;
 mod snapshot;
+mod still;
 mod sweep;
 mod symbols;
 
