@@ -8,8 +8,10 @@
 
 mod glibc;
 mod image;
+mod jemalloc;
 mod walker;
 
 pub use glibc::Glibc;
 pub use image::Image;
+pub use jemalloc::Jemalloc;
 pub use walker::{HeapWalker, Walked, walk};

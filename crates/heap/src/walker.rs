@@ -34,7 +34,7 @@ impl Walked {
 
 /// Asks every walker that there is.
 pub fn walk(image: &Image<'_>) -> Walked {
-    let walkers: [&dyn HeapWalker; 1] = [&crate::glibc::Glibc];
+    let walkers: [&dyn HeapWalker; 2] = [&crate::glibc::Glibc, &crate::jemalloc::Jemalloc];
     let mut walked = Walked::default();
     for walker in walkers {
         walked.join(walker.walk(image));
