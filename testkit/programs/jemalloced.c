@@ -2,26 +2,28 @@
  * A process on jemalloc that knows each of its blocks: threads that take, give back and resize blocks of all sizes,
  * then stand still, and a table of every block that is still theirs.
  *
- * Arguments: threads, steps for each, blocks that each may hold, seed. The table is a static array of {address,
- * usable bytes}: it lies in the memory that a core holds, so a core needs no other truth. `allocated` and `cached` are
- * what jemalloc itself counts at the end. Build with `-ljemalloc -pthread`.
+ * Arguments: threads, steps for each, blocks that each may hold, seed. The table is an array of {address, usable bytes}
+ * in memory of its own, which a core holds like any other, so that a core needs no other truth. `allocated` and
+ * `cached` are what jemalloc itself counts at the end. Build with `-ljemalloc -pthread`.
  */
 #include "truth.h"
 
 #include <malloc.h>
 #include <pthread.h>
 
+extern void dallocx(void *address, int flags);
 extern int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length);
 
 #define THREADS 16
-#define BLOCKS (1 << 21)
+/* jemalloc(3): what a call takes from or gives to a cache of that number. */
+#define MALLOCX_TCACHE(number) ((int)(((number) + 2) << 8))
 
 struct held {
     void *address;
     uint64_t usable;
 };
 
-static struct held table[BLOCKS];
+static struct held *table;
 static size_t filled;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_barrier_t done;
@@ -29,6 +31,8 @@ static pthread_barrier_t done;
 struct work {
     unsigned long steps, room;
     uint64_t seed;
+    /* A cache that the thread made for itself, besides the one that jemalloc made. */
+    unsigned cache;
     void **mine;
 };
 
@@ -72,7 +76,10 @@ static void step(struct work *work, uint64_t *state)
         if (moved != NULL)
             *slot = moved;
     } else {
-        free(*slot);
+        if (kind == 15)
+            dallocx(*slot, MALLOCX_TCACHE(work->cache));
+        else
+            free(*slot);
         *slot = NULL;
     }
 }
@@ -81,10 +88,13 @@ static void *run(void *argument)
 {
     struct work *work = argument;
     uint64_t state = work->seed;
+    size_t length = sizeof work->cache;
+    if (mallctl("tcache.create", &work->cache, &length, NULL, 0) != 0)
+        give_up("tcache.create");
     for (unsigned long i = 0; i < work->steps; i++)
         step(work, &state);
     pthread_mutex_lock(&lock);
-    for (unsigned long i = 0; i < work->room && filled < BLOCKS; i++)
+    for (unsigned long i = 0; i < work->room; i++)
         if (work->mine[i] != NULL)
             table[filled++] = (struct held){work->mine[i], malloc_usable_size(work->mine[i])};
     pthread_mutex_unlock(&lock);
@@ -110,10 +120,10 @@ static void refresh(void)
         give_up("epoch");
 }
 
-/* The slots are mapped, so that the table holds every block of this program. */
-static void **slots(unsigned long count)
+/* What the program keeps for itself is mapped, so that the table holds every block. */
+static void *mapped(unsigned long size)
 {
-    void *at = mmap(NULL, count * sizeof(void *), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         give_up("mmap");
     return at;
@@ -130,15 +140,16 @@ int main(int count, char **arguments)
     unsigned long steps = number(count, arguments, 2, 20000);
     unsigned long room = number(count, arguments, 3, 1000);
     unsigned long seed = number(count, arguments, 4, 1);
-    if (threads >= THREADS || (threads + 1) * room > BLOCKS || room == 0) {
+    if (threads == 0 || threads > THREADS || room == 0) {
         errno = EINVAL;
         give_up("arguments");
     }
+    table = mapped(threads * room * sizeof *table);
     refresh();
     pthread_barrier_init(&done, NULL, (unsigned)threads + 1);
     for (unsigned long i = 0; i < threads; i++) {
         pthread_t thread;
-        works[i] = (struct work){steps, room, seed * 1000 + i, slots(room)};
+        works[i] = (struct work){ .steps = steps, .room = room, .seed = seed * 1000 + i, .mine = mapped(room * sizeof(void *)) };
         if (pthread_create(&thread, NULL, run, &works[i]) != 0)
             give_up("pthread_create");
     }

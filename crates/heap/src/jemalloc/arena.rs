@@ -7,11 +7,13 @@
 use residue_model::Range;
 
 use super::base::Base;
+use super::bins::Bin;
 use super::layout::{PAGE, Quantum};
 use crate::Image;
 
 const INTERNAL: u64 = 0x38;
-const LARGE_STATS: u64 = 0x3d0;
+const LARGE_STAT_FIRST: u64 = 0x3d0;
+const LARGE_STATS: u64 = 196;
 const LARGE_STAT: u64 = 48;
 const CACHES: u64 = 0x2898;
 const ACTIVE_PAGES: u64 = 0x29a0;
@@ -33,14 +35,20 @@ pub(super) struct ArenaStructure {
     /// Pages that are not free.
     pub(super) active_bytes: u64,
     /// Blocks outside of slabs' free places, by their usable sizes; what thread caches keep counts.
-    pub(super) allocated: u64,
+    /// Not known without the number of its bins.
+    pub(super) allocated: Option<u64>,
     /// Of these, what jemalloc took for itself.
     pub(super) internal: u64,
 }
 
 impl ArenaStructure {
     /// The arena of a base: it stands in one of its blocks.
-    pub(super) fn find(image: &Image<'_>, base: &Base, quantum: Quantum) -> Option<ArenaStructure> {
+    pub(super) fn find(
+        image: &Image<'_>,
+        base: &Base,
+        quantum: Quantum,
+        bins: Option<&[Bin]>,
+    ) -> Option<ArenaStructure> {
         base.blocks.iter().rev().find_map(|block| {
             let range = Range { start: block.range.start, end: block.used };
             image.pieces.within(range).find_map(|(start, bytes)| {
@@ -48,18 +56,23 @@ impl ArenaStructure {
                 let hits = words.iter().enumerate().filter(|(_, word)| **word == base.address.to_le_bytes());
                 let places = hits.filter_map(|(index, _)| (start.0 + index as u64 * 8).checked_sub(BASE));
                 let arenas = places.filter(|at| is_arena(image, base, block.range, *at));
-                arenas.filter_map(|at| ArenaStructure::read(image, at, quantum)).next()
+                arenas.filter_map(|at| ArenaStructure::read(image, at, quantum, bins)).next()
             })
         })
     }
 
-    fn read(image: &Image<'_>, address: u64, quantum: Quantum) -> Option<ArenaStructure> {
+    fn read(
+        image: &Image<'_>,
+        address: u64,
+        quantum: Quantum,
+        bins: Option<&[Bin]>,
+    ) -> Option<ArenaStructure> {
         let word = |offset: u64| image.word(address + offset);
         Some(ArenaStructure {
             address,
             caches: (word(CACHES)?, word(CACHES + 8)?),
             active_bytes: word(ACTIVE_PAGES)?.saturating_mul(PAGE),
-            allocated: allocated(&word, quantum)?,
+            allocated: bins.and_then(|bins| allocated(&word, quantum, bins)),
             internal: word(INTERNAL)?,
         })
     }
@@ -71,20 +84,20 @@ fn is_arena(image: &Image<'_>, base: &Base, block: Range, at: u64) -> bool {
         && image.int(at + NUMBER).map(u64::from) == Some(base.arena)
 }
 
-/// What an arena gave out: places of slabs by their number now, large blocks by what came and went.
-fn allocated(word: &impl Fn(u64) -> Option<u64>, quantum: Quantum) -> Option<u64> {
-    /// Large classes that are counted, of which the last are larger than any memory.
-    const LARGE: u64 = 196;
+/// What an arena gave out: of slabs the count of each bin, of large blocks what came and went.
+fn allocated(word: &impl Fn(u64) -> Option<u64>, quantum: Quantum, bins: &[Bin]) -> Option<u64> {
+    let sizes = quantum.sizes();
     let mut sum = 0_u64;
-    for (class, size) in (0_u64..).zip(quantum.sizes()) {
-        let count = match class.checked_sub(quantum.bins()) {
-            None => word(BINS + class * BIN + BIN_REGIONS)?,
-            Some(index) if index < LARGE => {
-                let at = LARGE_STATS + index * LARGE_STAT;
-                word(at)?.wrapping_sub(word(at + 8)?)
-            }
-            Some(_) => 0,
-        };
+    let mut at = BINS;
+    for (bin, &size) in bins.iter().zip(&sizes) {
+        for _ in 0..bin.shards {
+            sum = sum.wrapping_add(word(at + BIN_REGIONS)?.wrapping_mul(size));
+            at += BIN;
+        }
+    }
+    for (index, &size) in (0_u64..LARGE_STATS).zip(sizes.iter().skip(bins.len())) {
+        let stat = LARGE_STAT_FIRST + index * LARGE_STAT;
+        let count = word(stat)?.wrapping_sub(word(stat + 8)?);
         sum = sum.wrapping_add(count.wrapping_mul(size));
     }
     Some(sum)

@@ -21,8 +21,6 @@ pub(super) struct Edata {
     pub(super) class: u64,
     /// How many of its blocks are free, when it is a slab.
     pub(super) free: u64,
-    /// Which of several bins of one size it belongs to.
-    pub(super) shard: u64,
     /// A bit for each block of a slab, set where it is free.
     pub(super) bitmap: [u64; GROUPS],
 }
@@ -30,8 +28,10 @@ pub(super) struct Edata {
 /// What is done with pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    /// Blocks are cut from them.
     Active,
-    /// Free, and still with memory behind them; being moved from one state to the other counts as this.
+    /// Free, and still with memory behind them. What is being moved from one state to the other counts as this, and so
+    /// does what the cache before the huge page allocator keeps: it is marked as active, and of no size.
     Dirty,
     /// Free, and the system may take their memory.
     Muzzy,
@@ -40,13 +40,13 @@ pub(super) enum State {
 }
 
 impl Edata {
-    /// Reads one; nothing when it cannot be one.
-    pub(super) fn read(bytes: &[u8]) -> Option<Edata> {
+    /// Reads one, where there are so many size classes; nothing when it cannot be one.
+    pub(super) fn read(bytes: &[u8], classes: u64) -> Option<Edata> {
         let [bits, address, size, _, _, _, _, _, bitmap @ ..] = super::words::<16>(bytes)?;
         let field = |shift: u32, width: u32| bits >> shift & ((1 << width) - 1);
         let state = match field(17, 3) {
-            0 => State::Active,
-            1 | 4 | 5 => State::Dirty,
+            0 if field(20, 8) < classes => State::Active,
+            0 | 1 | 4 | 5 => State::Dirty,
             2 => State::Muzzy,
             3 => State::Retained,
             _ => return None,
@@ -62,7 +62,6 @@ impl Edata {
             state,
             class: field(20, 8),
             free: field(28, 10),
-            shard: field(38, 6),
             bitmap,
         })
     }

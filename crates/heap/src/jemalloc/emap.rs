@@ -2,7 +2,8 @@
 //!
 //! Source: jemalloc 5.3.0 `rtree.h`, `emap.c`. A slab stands in the map with each of its pages, any other extent with its
 //! first and last; so does what is free. An entry is a word: the class of the blocks, the address of the `edata_t`, the
-//! state and whether it is a slab; of these only the address is kept true for the last page and for what is free.
+//! state and whether it is a slab; of these only the address is kept true for the last page and for what is free. What was
+//! taken out of the map keeps a word without an address.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use residue_model::{Address, Range, Region};
 use super::base::Bases;
 use super::edata::{Edata, State};
 use super::harm::Harm;
-use super::layout::{EDATA, ENTRIES, LEAF_SPAN, PAGE, ROOT};
+use super::layout::{EDATA, ENTRIES, LEAF_SPAN, PAGE, Quantum, ROOT};
 use crate::Image;
 
 /// How much of a target's own data is searched for the root.
@@ -61,6 +62,10 @@ impl Emap {
                 let from = leaf + (page - base) / PAGE * 8;
                 let Some((at, entry)) = next_entry(image, from, leaf + ENTRIES * 8) else { break };
                 page = base + (at - leaf) / 8 * PAGE;
+                if edata_of(entry) == 0 {
+                    page += PAGE;
+                    continue;
+                }
                 match self.extent(image, bases, page, entry, done) {
                     Ok(edata) => {
                         if edata.pages.start.0 != page {
@@ -93,7 +98,8 @@ impl Emap {
             return Err("an entry of the map leads out of jemalloc's own memory");
         }
         let bytes = image.pieces.bytes(Address(at), EDATA).ok_or("the extent of a page cannot be read")?;
-        let edata = Edata::read(bytes).ok_or("what an entry of the map leads to is no extent")?;
+        let classes = bases.quantum.map_or(0, Quantum::classes);
+        let edata = Edata::read(bytes, classes).ok_or("what an entry of the map leads to is no extent")?;
         if !edata.pages.contains(Address(page)) || edata.pages.start.0 < done {
             return Err("an entry of the map leads to an extent of other pages");
         }

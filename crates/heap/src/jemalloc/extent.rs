@@ -4,6 +4,7 @@ use residue_model::{Address, Range, Run};
 
 use super::edata::{Edata, GROUPS};
 use super::harm::Harm;
+use super::layout::LARGE;
 
 /// Pages that hold blocks of one size: many in a slab, one in any other.
 #[derive(Clone, Debug)]
@@ -61,10 +62,9 @@ impl Extent {
         self.clear(index).ok_or("a block that a thread cache keeps is free already")
     }
 
-    /// Says that the block that begins here is not the program's, and how large it is.
-    pub(super) fn own(&mut self, block: u64) -> Option<u64> {
-        let index = self.index(block)?;
-        self.clear(index).map(|()| self.size)
+    /// Says that the block that begins here is not the program's; whether it was live.
+    pub(super) fn own(&mut self, block: u64) -> bool {
+        self.index(block).and_then(|index| self.clear(index)).is_some()
     }
 
     fn clear(&mut self, index: usize) -> Option<()> {
@@ -89,6 +89,12 @@ impl Extent {
     /// What a block costs: in a slab its size, otherwise all pages.
     pub(super) fn cost(&self) -> u64 {
         if self.is_slab { self.size } else { self.pages.size().0 }
+    }
+
+    /// What jemalloc counts for a block: a small one that its profiler watches has pages for itself, and counts as the
+    /// smallest large one.
+    pub(super) fn counted(&self) -> u64 {
+        if self.is_slab { self.size } else { self.size.max(LARGE) }
     }
 
     /// What is left of its pages behind the last block of a slab.

@@ -28,6 +28,9 @@ pub(super) const LEAF_SPAN: u64 = ENTRIES * PAGE;
 /// `sizeof(edata_t)`, which is also its alignment.
 pub(super) const EDATA: usize = 128;
 
+/// `SC_LARGE_MINCLASS`: the smallest block that is no part of a slab.
+pub(super) const LARGE: u64 = 4 * PAGE;
+
 /// Offsets in `tcache_slow_t`, whose later fields depend on the number of bins.
 pub(super) const SLOW_DESCRIPTOR: u64 = 16;
 pub(super) const SLOW_ARENA: u64 = 40;
@@ -122,7 +125,7 @@ mod tests {
         for quantum in [Quantum::Eight, Quantum::Sixteen] {
             let sizes = quantum.sizes();
             assert_eq!(sizes.len() as u64, quantum.classes());
-            assert_eq!(sizes.iter().filter(|&&size| size < 4 * PAGE).count() as u64, quantum.bins());
+            assert_eq!(sizes.iter().filter(|&&size| size < LARGE).count() as u64, quantum.bins());
         }
     }
 }

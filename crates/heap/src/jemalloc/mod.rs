@@ -6,6 +6,7 @@
 
 mod arena;
 mod base;
+mod bins;
 mod edata;
 mod emap;
 mod extent;
@@ -18,6 +19,7 @@ use residue_model::{Blocks, Gap, Heap, Parameter, Range, Recognised};
 
 use self::arena::ArenaStructure;
 use self::base::Bases;
+use self::bins::Bin;
 use self::edata::State;
 use self::emap::Emap;
 use self::extent::Extent;
@@ -71,8 +73,7 @@ struct Walk<'a> {
     harm: Harm,
     /// What blocks are cut from, in order of address.
     extents: Vec<Extent>,
-    /// A slab of a bin that shares its size with others.
-    is_sharded: bool,
+    bins: Option<Vec<Bin>>,
     arenas: Vec<ArenaStructure>,
     caches: Vec<Cache>,
     summary: Summary,
@@ -82,12 +83,13 @@ impl<'a> Walk<'a> {
     fn new(image: &'a Image<'a>, bases: &'a Bases, quantum: Quantum, emap: &'a Emap, harm: Harm) -> Walk<'a> {
         let summary = Summary::new(bases);
         let (extents, arenas, caches) = (Vec::new(), Vec::new(), Vec::new());
-        Walk { image, bases, quantum, emap, harm, extents, is_sharded: false, arenas, caches, summary }
+        let bins = bins::find(image, emap.root, quantum);
+        Walk { image, bases, quantum, emap, harm, extents, bins, arenas, caches, summary }
     }
 
     fn finish(mut self) -> Walked {
         self.read_extents();
-        let found = |base| ArenaStructure::find(self.image, base, self.quantum);
+        let found = |base| ArenaStructure::find(self.image, base, self.quantum, self.bins.as_deref());
         let arenas: Vec<_> = self.bases.bases.iter().map(|base| (base.arena, found(base))).collect();
         for (number, arena) in arenas {
             if let Some(arena) = arena {
@@ -102,21 +104,20 @@ impl<'a> Walk<'a> {
 
     fn read_extents(&mut self) {
         let sizes = self.quantum.sizes();
-        let (mut cut, mut extents, mut is_sharded) = (Harm::default(), Vec::new(), false);
+        let (mut cut, mut extents) = (Harm::default(), Vec::new());
         let summary = &mut self.summary;
         self.emap.extents(self.image, self.bases, &mut self.harm, |edata| {
             summary.pages(&edata);
             if edata.state != State::Active {
                 return;
             }
-            is_sharded |= edata.is_slab && edata.shard != 0;
             match Extent::of(&edata, &sizes, &mut cut) {
                 Some(extent) => extents.push(extent),
                 None => summary.unused(&edata),
             }
         });
         self.harm.join(cut);
-        (self.extents, self.is_sharded) = (extents, is_sharded);
+        self.extents = extents;
     }
 
     /// Takes off what thread caches keep, and what they are kept in.
@@ -131,8 +132,9 @@ impl<'a> Walk<'a> {
             });
             let Some(cache) = cache else { continue };
             if let Some(extent) = extent_of(extents, cache.stacks) {
-                let taken = extent.own(cache.stacks);
-                taken.into_iter().for_each(|size| summary.own(extent, size));
+                if extent.own(cache.stacks) {
+                    summary.own(extent);
+                }
             }
             self.caches.push(cache);
         }
@@ -151,15 +153,15 @@ impl<'a> Walk<'a> {
                 "none is there: if they are not turned off, blocks that threads keep ready count as live",
             ));
         }
-        if self.is_sharded {
+        if self.bins.is_none() {
             gaps.push(Gap::new(
                 "jemalloc's count of allocated bytes",
-                "its bins are sharded: the counts were not added up",
+                "the table of its slabs was not found: the walk is not compared with it",
             ));
         }
         gaps.extend(self.summary.internal_gap());
         let metadata = self.metadata();
-        let identities = self.summary.identities(self.is_sharded);
+        let identities = self.summary.identities();
         let parameters = parameters(self.quantum, &self.caches);
         let held = self.summary.held();
         let (blocks, refused) = Blocks::new(self.extents.iter().map(Extent::run).collect());

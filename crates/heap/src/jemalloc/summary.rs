@@ -78,16 +78,16 @@ impl Summary {
     /// A block that a thread keeps.
     pub(super) fn cached(&mut self, extent: &Extent) {
         let sums = self.arena(extent.arena);
-        sums.allocated += extent.size;
+        sums.allocated += extent.counted();
         sums.arena.cached_blocks += 1;
         sums.arena.cached_bytes += Bytes(extent.cost());
     }
 
     /// A block that jemalloc took for itself.
-    pub(super) fn own(&mut self, extent: &Extent, size: u64) {
+    pub(super) fn own(&mut self, extent: &Extent) {
         let sums = self.arena(extent.arena);
-        sums.allocated += size;
-        sums.internal += size;
+        sums.allocated += extent.counted();
+        sums.internal += extent.size;
         sums.arena.own_bytes += Bytes(extent.cost());
     }
 
@@ -95,7 +95,7 @@ impl Summary {
     pub(super) fn add(&mut self, extent: &Extent) {
         let live = extent.live();
         let sums = self.arena(extent.arena);
-        sums.allocated += live * extent.size;
+        sums.allocated += live * extent.counted();
         sums.arena.live_blocks += live;
         sums.arena.live_bytes += Bytes(live * extent.cost());
         sums.arena.own_bytes += Bytes(extent.rest());
@@ -120,8 +120,8 @@ impl Summary {
         self.held.clone()
     }
 
-    /// What was counted, against what jemalloc counts. With sharded bins there are more counts than are known.
-    pub(super) fn identities(&self, is_sharded: bool) -> Vec<Identity> {
+    /// What was counted, against what jemalloc counts.
+    pub(super) fn identities(&self) -> Vec<Identity> {
         let mut identities = Vec::new();
         let mut add = |number: u64, what: &str, walked: u64, stated: u64| {
             identities.push(Identity { what: format!("{what} of arena {number}"), walked, stated });
@@ -130,8 +130,8 @@ impl Summary {
             add(number, "bytes mapped for jemalloc itself", sums.blocks_mapped, sums.base_mapped);
             let Some(stated) = &sums.stated else { continue };
             add(number, "bytes of active pages", sums.active, stated.active_bytes);
-            if !is_sharded {
-                add(number, "bytes allocated", sums.allocated, stated.allocated);
+            if let Some(allocated) = stated.allocated {
+                add(number, "bytes allocated", sums.allocated, allocated);
             }
         }
         identities
