@@ -32,7 +32,8 @@ impl Emap {
     pub(super) fn find(image: &Image<'_>, bases: &Bases, damage: &mut Harm) -> Option<Emap> {
         let first = bases.bases.first().filter(|base| base.arena == 0)?;
         let mut regions = candidates(image.regions, bases);
-        regions.sort_by_key(|&(_, is_data)| !is_data);
+        // A core may not name its files; of what is left, the heap itself is the largest.
+        regions.sort_by_key(|&(range, is_data)| (!is_data, range.size()));
         let mut left = SEARCHED;
         for (range, _) in regions {
             let taken = range.size().0.min(left);
