@@ -3,11 +3,22 @@
 use anyhow::Result;
 
 use crate::shell::{self, cargo, works};
-use crate::{packages, windows};
+use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 9] =
-    ["chromium", "g++", "gcc", "gcc-multilib", "gdb", "libcap2-bin", "procps", "smem", "util-linux"];
+const PACKAGES: [&str; 11] = [
+    "chromium",
+    "g++",
+    "gcc",
+    "gcc-multilib",
+    "gdb",
+    "libcap2-bin",
+    "musl-tools",
+    "procps",
+    "smem",
+    "util-linux",
+    "valgrind",
+];
 
 /// Subcommands of cargo; each comes from the package `cargo-NAME`.
 const TOOLS: [&str; 3] = ["nextest", "deny", "fuzz"];
@@ -20,7 +31,8 @@ pub(crate) fn run() -> Result<()> {
 /// Installs what is missing and says what that was. What cannot be had does not keep the rest out.
 pub(crate) fn install() -> Result<String> {
     let (packages, tools, windows) = (packages::install(&PACKAGES), install_tools(), windows::install());
-    let installed = [packages?, tools?, windows?].concat();
+    let libraries = libraries::install();
+    let installed = [packages?, tools?, windows?, libraries?].concat();
     Ok(if installed.is_empty() {
         "all is there".to_owned()
     } else {

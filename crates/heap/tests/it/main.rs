@@ -1,0 +1,4 @@
+//! Walkers against real memory: cores with a truth that the program itself wrote down.
+
+mod core_file;
+mod mallocng;
