@@ -24,6 +24,11 @@ impl Facts {
         &self.word
     }
 
+    /// The names of all that the program says, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// The value as it was printed.
     ///
     /// # Panics

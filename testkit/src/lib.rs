@@ -1,7 +1,7 @@
 //! Programs whose memory is known, for the tests of Residue.
 //!
-//! Each stands as one C file under `programs/`, is compiled where the tests run (for Windows with them), says its own truth when it is
-//! ready, and ends when the test does.
+//! Each stands as one file in C, C++ or Rust under `programs/`, is compiled where the tests run (for Windows with them),
+//! says its own truth when it is ready, and ends when the test does.
 //!
 //! ```no_run
 //! use residue_testkit::Program;
@@ -20,9 +20,13 @@ mod built;
 #[cfg(not(windows))]
 mod compiler;
 mod facts;
+#[cfg(not(windows))]
+mod libc;
 mod program;
 mod running;
 
 pub use facts::Facts;
+#[cfg(not(windows))]
+pub use libc::Libc;
 pub use program::Program;
 pub use running::Running;

@@ -1,3 +1,5 @@
+#[cfg(not(windows))]
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -6,6 +8,8 @@ use std::process::{Command, Stdio};
 use crate::built::compile;
 #[cfg(not(windows))]
 use crate::compiler::compile;
+#[cfg(not(windows))]
+use crate::libc::Libc;
 use crate::running::Running;
 
 /// A program of `testkit/programs`, compiled when it is first needed.
@@ -15,12 +19,32 @@ pub struct Program {
     name: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
+    #[cfg(not(windows))]
+    libc: Libc,
 }
 
 impl Program {
-    /// The program of that file name, without `.c`.
+    /// The program of that file name. Without an extension it is the one in C, or the only one.
     pub fn build(name: &str) -> Self {
-        Self { name: name.to_owned(), flags: Vec::new(), environment: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            flags: Vec::new(),
+            environment: Vec::new(),
+            #[cfg(not(windows))]
+            libc: Libc::System,
+        }
+    }
+
+    /// With another C library than the system's. The kernel then shows its loader as what runs (`/proc/PID/exe`).
+    #[cfg(not(windows))]
+    pub fn libc(mut self, libc: Libc) -> Self {
+        self.libc = libc;
+        self
+    }
+
+    /// As a library for programs to load, not as a program.
+    pub fn shared(self) -> Self {
+        self.flag("-shared").flag("-fPIC")
     }
 
     /// As a 32-bit program. Needs the compiler's 32-bit libraries (Debian: `gcc-multilib`).
@@ -42,7 +66,23 @@ impl Program {
 
     /// Where the compiled program lies, for a test that starts it itself or can do without it.
     pub fn path(&self) -> io::Result<PathBuf> {
-        compile(&self.name, &self.flags)
+        #[cfg(not(windows))]
+        return compile(&self.name, &self.flags, self.libc);
+        #[cfg(windows)]
+        return compile(&self.name, &self.flags);
+    }
+
+    /// The words that start it, for a test that has another program start it, such as a debugger.
+    #[cfg(not(windows))]
+    pub fn words(&self) -> io::Result<Vec<OsString>> {
+        let mut words = self.libc.starter()?;
+        words.push(self.path()?.into());
+        Ok(words)
+    }
+
+    #[cfg(windows)]
+    fn words(&self) -> io::Result<Vec<std::ffi::OsString>> {
+        Ok(vec![self.path()?.into()])
     }
 
     /// Starts it and waits until it says that it is ready.
@@ -59,9 +99,10 @@ impl Program {
     }
 
     fn command(&self) -> Command {
-        let path = self.path().unwrap_or_else(|error| panic!("failed to build `{}`: {error}", self.name));
-        let mut command = Command::new(path);
+        let words = self.words().unwrap_or_else(|error| panic!("failed to build `{}`: {error}", self.name));
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

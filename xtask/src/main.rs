@@ -2,6 +2,7 @@
 
 mod figures;
 mod layers;
+mod libraries;
 mod packages;
 mod place;
 mod setup;
@@ -21,7 +22,7 @@ struct Xtask {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what the tests need: Debian packages and cargo tools
+    /// Install what the tests need: Debian packages, C libraries of other releases, cargo tools
     Setup,
     /// Run every leg of the tests and end with a table of them
     Test(test::TestArgs),

@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use crate::shell::{self, cargo, works};
-use crate::{packages, windows};
+use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "chromium",
     "g++",
     "gcc",
@@ -17,6 +17,7 @@ const PACKAGES: [&str; 10] = [
     "procps",
     "smem",
     "util-linux",
+    "valgrind",
 ];
 
 /// Subcommands of cargo; each comes from the package `cargo-NAME`.
@@ -30,7 +31,8 @@ pub(crate) fn run() -> Result<()> {
 /// Installs what is missing and says what that was. What cannot be had does not keep the rest out.
 pub(crate) fn install() -> Result<String> {
     let (packages, tools, windows) = (packages::install(&PACKAGES), install_tools(), windows::install());
-    let installed = [packages?, tools?, windows?].concat();
+    let libraries = libraries::install();
+    let installed = [packages?, tools?, windows?, libraries?].concat();
     Ok(if installed.is_empty() {
         "all is there".to_owned()
     } else {

@@ -111,7 +111,9 @@ mod tests {
             at in 0_u64..300,
         ) {
             let mut bits = Bits::new(300);
-            set.iter().for_each(|&index| bits.set(index));
+            for &index in &set {
+                bits.set(index);
+            }
             prop_assert_eq!(bits.ones().collect::<Vec<_>>(), set.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(bits.next(at), set.range(at..).next().copied());
             prop_assert_eq!(bits.last(at), set.range(..=at).next_back().copied());

@@ -131,6 +131,17 @@ impl Run {
         }
     }
 
+    /// Where the packed block behind the one that begins here begins.
+    pub fn next_begin(&self, address: Address) -> Option<Address> {
+        match &self.shape {
+            Shape::Packed { starts, .. } => {
+                let next = starts.next(self.unit(address) + 1)?;
+                Some(Address(self.range.start.0 + next * UNIT))
+            }
+            _ => None,
+        }
+    }
+
     /// Says that the packed block that begins here, or the slot at this address, is live or not.
     #[inline]
     pub fn set_live(&mut self, address: Address, live: bool) {

@@ -31,6 +31,7 @@ mod naming;
 mod open;
 pub mod procfs;
 mod reading;
+mod still;
 mod target;
 pub mod windows;
 
@@ -43,4 +44,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use minidump::Minidump;
 pub use open::{is_dump, open_dump};
 pub use reading::Reading;
+pub use still::{Still, StillProgress, Stillness, Stop};
 pub use target::Target;

@@ -8,7 +8,7 @@ use crate::elf_core::ElfCore;
 use crate::image::{Mapped, Packing, unpack};
 use crate::minidump::Minidump;
 use crate::windows::{Recorded, is_recording};
-use crate::{Error, ErrorKind, Result, Target};
+use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness, Target};
 
 /// Whether a word names a file that is a dump by its first bytes, packed or not.
 pub fn is_dump(word: &str) -> bool {
@@ -129,5 +129,11 @@ impl Target for Broken {
 
     fn memory(&self) -> Result<&dyn Memory> {
         self.target.memory()
+    }
+
+    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        let mut still = self.target.still(how, progress)?;
+        still.snapshot.gaps.splice(0..0, self.gaps.iter().cloned());
+        Ok(still)
     }
 }

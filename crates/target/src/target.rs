@@ -1,6 +1,6 @@
 use residue_model::{Memory, Snapshot};
 
-use crate::Result;
+use crate::{Result, Still, StillProgress, Stillness};
 
 /// Something whose memory can be looked at: a live process, an ELF core, a minidump.
 pub trait Target {
@@ -28,4 +28,11 @@ pub trait Target {
     /// # Errors
     /// When the memory of a live process may not be read.
     fn memory(&self) -> Result<&dyn Memory>;
+
+    /// Holds it still, with all its memory that walking heaps needs: a running process is copied, a dump stands anyway.
+    ///
+    /// # Errors
+    /// When a running process has ended, may not be stopped or read, cannot be held in that way, or there is not enough
+    /// memory for the copy; when there is no memory to be had of this kind of target. The process runs on in each case.
+    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>>;
 }

@@ -12,7 +12,7 @@ use residue_model::{
 };
 
 use crate::image::{Mapped, Segment, Segments, part, within};
-use crate::{Result, Target};
+use crate::{Result, Still, StillProgress, Stillness, Target};
 use headers::{Headers, Load};
 use notes::Notes;
 
@@ -104,6 +104,10 @@ impl Target for ElfCore {
 
     fn memory(&self) -> Result<&dyn Memory> {
         Ok(&self.segments)
+    }
+
+    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        Still::dump(self, &self.segments)
     }
 }
 

@@ -49,6 +49,7 @@ mod kind {
     pub(super) const PRSTATUS: u32 = 1;
     pub(super) const PRPSINFO: u32 = 3;
     pub(super) const AUXV: u32 = 6;
+    pub(super) const ARM_TLS: u32 = 0x401;
     pub(super) const FILE: u32 = 0x4649_4c45;
     pub(super) const SIGINFO: u32 = 0x5349_4749;
 }
@@ -83,6 +84,7 @@ impl Notes {
         let layout = headers.layout;
         match note.kind {
             kind::PRSTATUS => self.threads.extend(thread(headers, note.content)),
+            kind::ARM_TLS => self.thread_pointer(layout, note.content),
             kind::PRPSINFO => self.program(layout, note.content),
             kind::AUXV => self.auxv = auxv(layout, note.content),
             kind::FILE => {
@@ -94,6 +96,13 @@ impl Notes {
             }
             kind::SIGINFO if self.event.is_none() => self.event = event(layout, note.content),
             _ => {}
+        }
+    }
+
+    /// What follows a thread's general registers is its own.
+    fn thread_pointer(&mut self, layout: Layout, content: &[u8]) {
+        if let Some(thread) = self.threads.last_mut() {
+            thread.thread_pointer = layout.word(content, 0).map(Address);
         }
     }
 
@@ -180,10 +189,32 @@ fn thread(headers: &Headers, content: &[u8]) -> Option<Thread> {
     let layout = headers.layout;
     let (pid, registers) = if layout.wide { (32, 112) } else { (24, 72) };
     let tid = layout.int(content, pid)?;
-    let stack_pointer = stack_register(headers.machine)
-        .and_then(|index| layout.word(content, registers + index * layout.word_bytes()))
-        .map(Address);
-    Some(Thread { tid, stack_pointer, ..Thread::default() })
+    let register = |index: usize| layout.word(content, registers + index * layout.word_bytes());
+    let stack_pointer = stack_register(headers.machine).and_then(register).map(Address);
+    let has_base = headers.machine == X86_64 && layout.wide;
+    let thread_pointer = register(FS_BASE).filter(|_| has_base).map(Address);
+    let registers = (0..register_count(headers)).map_while(register).collect();
+    Some(Thread { tid, stack_pointer, registers, thread_pointer, ..Thread::default() })
+}
+
+/// `e_machine` of 64-bit x86, and where its `user_regs_struct` has the start of thread-local storage.
+const X86_64: u16 = 62;
+const FS_BASE: usize = 21;
+
+/// How many general registers a thread of this machine has. Source: `user_regs_struct`, `pt_regs` of each architecture.
+fn register_count(headers: &Headers) -> usize {
+    match headers.machine {
+        3 => 17,
+        // Programs with addresses of 32 bits (x32) have the same ones, but not of 32 bits: they are not read.
+        X86_64 if headers.layout.wide => 27,
+        40 => 18,
+        183 => 34,
+        20 | 21 => 48,
+        22 if headers.layout.wide => 27,
+        243 => 32,
+        258 => 45,
+        _ => 0,
+    }
 }
 
 /// Which of the registers is the stack pointer. Source: `user_regs_struct`, `pt_regs` of each architecture.

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use residue_model::{Address, Bytes, Memory, Range, Visit};
+use residue_model::{Address, Bytes, Memory, Pieces, Range, Visit};
 
 use super::{Claim, Mapped, part};
 
@@ -61,6 +61,22 @@ impl Segments {
         self.held.iter().map(|segment| segment.range.size()).sum()
     }
 
+    /// All that is held, in place, in order of address.
+    pub(crate) fn pieces(&self) -> Pieces<'_> {
+        Pieces(
+            self.held
+                .iter()
+                .map(|segment| (segment.range.start, self.bytes(segment, segment.range)))
+                .collect(),
+        )
+    }
+
+    fn bytes(&self, segment: &Segment, part: Range) -> &[u8] {
+        let from = usize::try_from(segment.offset).expect("a mapped file is smaller than our address space");
+        let at = segment.range.offset_of(part);
+        &self.file[from + at.start..from + at.end]
+    }
+
     fn overlapping(&self, range: Range) -> impl Iterator<Item = (&Segment, Range)> {
         let first = self.held.partition_point(|segment| segment.range.end <= range.start);
         self.held[first..].iter().map_while(move |segment| Some((segment, segment.range.overlap(range)?)))
@@ -70,10 +86,7 @@ impl Segments {
 impl Memory for Segments {
     fn walk(&self, range: Range, _: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
         for (segment, part) in self.overlapping(range) {
-            let from =
-                usize::try_from(segment.offset).expect("a mapped file is smaller than our address space");
-            let at = segment.range.offset_of(part);
-            visit(part.start, &self.file[from + at.start..from + at.end])?;
+            visit(part.start, self.bytes(segment, part))?;
         }
         ControlFlow::Continue(())
     }

@@ -1,7 +1,7 @@
 //! Modules and threads: one that is damaged must not cost the others.
 
 use minidump::system_info::{Cpu, Os};
-use minidump::{Endian, MinidumpContext, MinidumpMiscInfo, MinidumpSystemInfo};
+use minidump::{Endian, MinidumpContext, MinidumpMiscInfo, MinidumpRawContext, MinidumpSystemInfo};
 use residue_model::{Address, Gap, Module, Range, Thread};
 
 use super::directory::{Directory, Stream};
@@ -63,12 +63,14 @@ pub(super) fn threads(
     let Some(list) = list(directory, THREADS, "threads", gaps) else { return Vec::new() };
     let (entries, missing) = directory.entries(list, SIZE);
     let mut threads: Vec<Thread> = Vec::new();
+    let is_linux = matches!(platform(system).0, Os::Linux | Os::Android);
     for entry in entries {
-        let stack_pointer = system.and_then(|system| stack_pointer(directory, entry, system, misc));
+        let context = system.and_then(|system| context(directory, entry, system, misc));
         threads.push(Thread {
             tid: directory.int(entry, 0).unwrap_or_default(),
             is_main: threads.is_empty(),
-            stack_pointer,
+            stack_pointer: context.as_ref().map(|context| Address(context.get_stack_pointer())),
+            registers: context.filter(|_| is_linux).map(|context| registers(&context)).unwrap_or_default(),
             control_block: directory.number(entry, 16, 8).filter(|&teb| teb != 0).map(Address),
             ..Thread::default()
         });
@@ -77,17 +79,54 @@ pub(super) fn threads(
     threads
 }
 
-fn stack_pointer(
+fn context(
     directory: &Directory<'_>,
     entry: &[u8],
     system: &MinidumpSystemInfo,
     misc: Option<&MinidumpMiscInfo>,
-) -> Option<Address> {
+) -> Option<MinidumpContext> {
     let (size, start) = (directory.size(entry, 40)?, directory.size(entry, 44)?);
     let raw = directory.bytes(start, size)?;
     let order = if directory.big_endian { Endian::Big } else { Endian::Little };
-    let context = MinidumpContext::read(raw, order, system, misc).ok()?;
-    Some(Address(context.get_stack_pointer()))
+    MinidumpContext::read(raw, order, system, misc).ok()
+}
+
+/// The registers in the order that a Linux core has them; what a context does not hold (segments, the number of a system
+/// call) is left out where it comes last, and 0 elsewhere.
+fn registers(context: &MinidumpContext) -> Vec<u64> {
+    match &context.raw {
+        MinidumpRawContext::Amd64(raw) => vec![
+            raw.r15,
+            raw.r14,
+            raw.r13,
+            raw.r12,
+            raw.rbp,
+            raw.rbx,
+            raw.r11,
+            raw.r10,
+            raw.r9,
+            raw.r8,
+            raw.rax,
+            raw.rcx,
+            raw.rdx,
+            raw.rsi,
+            raw.rdi,
+            0,
+            raw.rip,
+            raw.cs.into(),
+            raw.eflags.into(),
+            raw.rsp,
+        ],
+        MinidumpRawContext::X86(raw) => {
+            let first = [raw.ebx, raw.ecx, raw.edx, raw.esi, raw.edi, raw.ebp, raw.eax];
+            let segments = [raw.ds, raw.es, raw.fs, raw.gs];
+            let rest = [0, raw.eip, raw.cs, raw.eflags, raw.esp];
+            first.into_iter().chain(segments).chain(rest).map(u64::from).collect()
+        }
+        MinidumpRawContext::Arm(raw) => raw.iregs.iter().map(|&value| value.into()).collect(),
+        // The rest have them in the order of their numbers, in both.
+        _ => context.registers().map(|(_, value)| value).collect(),
+    }
 }
 
 /// What the system is called by whoever names exceptions.

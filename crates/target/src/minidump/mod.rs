@@ -12,7 +12,7 @@ mod streams;
 use residue_model::{AddressSpace, Bytes, Dump, DumpFormat, Gap, Memory, Region, Snapshot, Source};
 
 use crate::image::{Mapped, Segments};
-use crate::{Result, Target, windows};
+use crate::{Result, Still, StillProgress, Stillness, Target, windows};
 use streams::Streams;
 
 /// A minidump file.
@@ -76,6 +76,10 @@ impl Target for Minidump {
 
     fn memory(&self) -> Result<&dyn Memory> {
         Ok(&self.segments)
+    }
+
+    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        Still::dump(self, &self.segments)
     }
 }
 

@@ -6,7 +6,7 @@ use super::Observation;
 use super::observation::Recalled;
 use super::selfcheck::Selfcheck;
 use crate::procfs::printable;
-use crate::{Error, ErrorKind, Result, Target};
+use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness, Target};
 
 /// How a document of `residue selfcheck` begins, whatever wrote it.
 const BEGINS: &[u8] = br#"{"schema":"residue.selfcheck/1""#;
@@ -93,6 +93,12 @@ impl Target for Recorded {
 
     fn memory(&self) -> Result<&dyn Memory> {
         Ok(&self.memory)
+    }
+
+    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        Err(Error::new(ErrorKind::Unsupported, format!("{} holds no heap", self.path)).help(
+            "a recording has only what tells where stacks and heaps are: write a dump of the process instead",
+        ))
     }
 }
 

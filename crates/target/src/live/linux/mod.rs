@@ -7,7 +7,9 @@
 pub(super) mod disk;
 mod dump;
 mod find;
+mod freeze;
 mod limits;
+mod map;
 mod memory;
 mod pagemap;
 mod probe;
@@ -17,8 +19,11 @@ mod read_ahead;
 mod sampler;
 mod save;
 mod snapshot;
+mod staging;
+mod still;
 mod sweep;
 mod threads;
+mod tracee;
 mod vma_query;
 
 pub use dump::{DumpOptions, dump, estimate};

@@ -5,8 +5,9 @@ use residue_model::{Memory, ProcessId, Range, Region, Snapshot, Visit};
 
 use super::pagemap::{Pagemap, Which};
 use super::snapshot::read_maps;
+use super::still::still;
 use super::{ProcDir, ProcessMemory, find, layout, snapshot};
-use crate::{Care, Error, Result, Target};
+use crate::{Care, Error, Result, Still, StillProgress, Stillness, Target};
 
 /// A running process.
 pub struct Process {
@@ -47,6 +48,10 @@ impl Target for Process {
         }
         let memory = TouchedMemory::open(&self.proc_dir, self.pid)?;
         Ok(self.memory.get_or_init(|| memory))
+    }
+
+    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        still(&self.proc_dir, self.pid, how, progress)
     }
 }
 

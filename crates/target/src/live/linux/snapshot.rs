@@ -208,7 +208,7 @@ pub(super) fn explain(error: Error, process: &Process) -> Error {
     }
 }
 
-fn attach_segments(proc_dir: &ProcDir, snapshot: &mut Snapshot) {
+pub(super) fn attach_segments(proc_dir: &ProcDir, snapshot: &mut Snapshot) {
     let is_segment = |region: &Region| region.name().starts_with("/SYSV");
     if !snapshot.regions.iter().any(is_segment) {
         return;

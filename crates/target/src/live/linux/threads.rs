@@ -13,14 +13,19 @@ pub(super) fn read(proc_dir: &ProcDir, pid: ProcessId) -> std::io::Result<Vec<Th
 }
 
 fn thread(proc_dir: &ProcDir, pid: ProcessId, tid: u32) -> Thread {
-    let name = proc_dir.read_path(&format!("{pid}/task/{tid}/comm")).unwrap_or_default();
     let call = proc_dir.read_path(&format!("{pid}/task/{tid}/syscall")).unwrap_or_default();
+    Thread { stack_pointer: stack_pointer(&call), ..named(proc_dir, pid, tid) }
+}
+
+/// A thread without what its registers tell.
+pub(super) fn named(proc_dir: &ProcDir, pid: ProcessId, tid: u32) -> Thread {
+    let name = proc_dir.read_path(&format!("{pid}/task/{tid}/comm")).unwrap_or_default();
     Thread {
         tid,
         is_main: tid == pid.0,
         name: printable(name.strip_suffix(b"\n").unwrap_or(&name)),
-        stack_pointer: stack_pointer(&call),
         control_block: robust_list(tid),
+        ..Thread::default()
     }
 }
 

@@ -13,7 +13,7 @@ use super::counters::{MEMORY_INFO_CALL, VM_COUNTERS_CALL, VmQuery, created, hand
 use super::owner::{Accounts, command};
 use super::{Host, ProcessMemory, files, find, host, list, modules, query, resident, symbol, threads};
 use crate::windows::{Counted, Observation, Observed};
-use crate::{Care, Error, ErrorKind, Result, Target};
+use crate::{Care, Error, ErrorKind, Result, Still, StillProgress, Stillness, Target};
 
 /// A running process.
 pub struct Process {
@@ -70,6 +70,13 @@ impl Target for Process {
         }
         let memory = ProcessMemory::open(self.pid)?;
         Ok(self.memory.get_or_init(|| memory))
+    }
+
+    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+        let what =
+            format!("process {} runs, and heaps of live Windows processes cannot be walked yet", self.pid);
+        let help = format!("write a dump and examine that: residue dump {} -o FILE.dmp", self.pid);
+        Err(Error::new(ErrorKind::Unsupported, what).help(help))
     }
 }
 

@@ -41,8 +41,8 @@ fn thread(tid: u32, is_main: bool) -> Thread {
         tid,
         is_main,
         name: handle.as_ref().and_then(name).unwrap_or_default(),
-        stack_pointer: None,
         control_block: handle.as_ref().and_then(teb),
+        ..Thread::default()
     }
 }
 

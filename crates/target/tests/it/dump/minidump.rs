@@ -35,6 +35,7 @@ fn a_minidump_is_read_whole() {
         name: name.to_owned(),
         stack_pointer: Some(Address(stack)),
         control_block: Some(Address(block)),
+        ..Thread::default()
     };
     let threads =
         [thread(11, true, "", 0x10_0ff0, 0x20_0000), thread(12, false, "worker", 0x10_0800, 0x20_2000)];

@@ -7,13 +7,13 @@ use residue_model::{Bytes, Gap, Process, ProcessId, Range};
 
 use super::copy::{Ends, Event, copy, hurry};
 use super::elf::{Layout, front_size, program_header_size};
-use super::freeze::{Frozen, traced};
-use super::map::{Map, WishList};
 use super::plan::{Segment, without};
 use super::survey::survey;
 use super::treatment::Wanted;
 use super::{notes, status};
 use crate::live::linux::ProcDir;
+use crate::live::linux::freeze::{Frozen, traced};
+use crate::live::linux::map::{Map, WishList};
 use crate::live::linux::snapshot::{ended, explain, still_runs};
 use crate::{Error, ErrorKind, Result};
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use residue_model::{Address, Bytes, ProcessId, Range};
 
 use super::plan::Piece;
-use super::staging::CHUNK;
 use crate::live::linux::ProcDir;
 use crate::live::linux::memory::read_some;
+use crate::live::linux::staging::CHUNK;
 use crate::{Error, ErrorKind, Result};
 
 /// What the reader tells the writer.
@@ -157,7 +157,7 @@ fn shares(pieces: &[Piece], count: usize) -> Vec<Vec<Piece>> {
 
 /// Puts the calling thread before others while the target stands: on a busy machine it would stand for as long as all
 /// of them take their turns. Only root may; for anyone else nothing changes. The thread ends with the copy.
-pub(super) fn hurry() {
+pub(in crate::live::linux) fn hurry() {
     let _ = rustix::process::setpriority_process(None, -10);
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use residue_model::{Bytes, Footprint, ProcessId};
 
-use super::{DumpOptions, staging};
+use super::DumpOptions;
 use crate::live::linux::ProcDir;
 use crate::live::linux::snapshot::identify;
+use crate::live::linux::staging;
 use crate::{Estimate, Result};
 
 /// How fast a stopped process is read, and a core written once there is no more room to put it: less than half of what an

@@ -2,7 +2,7 @@
 
 /// What a core says of its processor, and how its numbers are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Machine {
+pub(in crate::live::linux) enum Machine {
     /// 64-bit x86.
     X86_64,
     /// 32-bit x86, also under a 64-bit kernel.
@@ -12,13 +12,13 @@ pub(super) enum Machine {
 }
 
 /// `NT_PRSTATUS`: the general registers.
-pub(super) const GENERAL: u32 = 1;
+pub(in crate::live::linux) const GENERAL: u32 = 1;
 /// `NT_PRFPREG`: the floating-point registers.
 pub(super) const FLOAT: u32 = 2;
 
 impl Machine {
     /// Whose general registers have this size: `struct user_regs_struct` of each.
-    pub(super) fn of_registers(size: usize) -> Option<Machine> {
+    pub(in crate::live::linux) fn of_registers(size: usize) -> Option<Machine> {
         match size {
             216 => Some(Machine::X86_64),
             68 => Some(Machine::I386),
@@ -27,7 +27,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn is_64_bit(self) -> bool {
+    pub(in crate::live::linux) fn is_64_bit(self) -> bool {
         self != Machine::I386
     }
 

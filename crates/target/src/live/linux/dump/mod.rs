@@ -7,20 +7,16 @@
 //! What was not saved has less in the file than in memory, and never shows as zeros.
 
 mod capture;
-mod copy;
+pub(super) mod copy;
 mod elf;
 mod estimate;
-mod freeze;
-mod machine;
-mod map;
+pub(super) mod machine;
 mod notes;
 mod plan;
 mod sparse;
-mod staging;
 mod status;
 mod survey;
-mod tracee;
-mod treatment;
+pub(super) mod treatment;
 mod writer;
 
 use std::num::NonZero;
@@ -33,6 +29,7 @@ use residue_model::{Bytes, ProcessId};
 
 use super::ProcDir;
 use super::snapshot::identify;
+use super::staging;
 use crate::live::output::Place;
 use crate::{DumpProgress, Dumped, Error, ErrorKind, Result};
 

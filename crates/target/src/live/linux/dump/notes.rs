@@ -4,8 +4,8 @@
 
 use super::elf::Numbers;
 use super::machine::{FLOAT, GENERAL, Machine};
-use super::map::{Map, Place};
 use super::status::{Identity, ThreadStatus};
+use crate::live::linux::map::{Map, Place};
 
 const PROCESS: u32 = 3;
 const AUXILIARY: u32 = 6;

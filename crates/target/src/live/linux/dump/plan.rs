@@ -2,7 +2,7 @@
 
 use residue_model::{Address, Bytes, Gap, Protection, Range};
 
-use super::map::Place;
+use crate::live::linux::map::Place;
 
 /// A header of the core: addresses that it holds, or that it only names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +188,7 @@ pub(super) fn without(segments: &[Segment], unreadable: &[Range]) -> Vec<Segment
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::linux::dump::map::Map;
+    use crate::live::linux::map::Map;
 
     fn range(start: u64, end: u64) -> Range {
         Range { start: Address(start), end: Address(end) }

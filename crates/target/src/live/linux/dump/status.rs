@@ -2,10 +2,10 @@
 
 use residue_model::ProcessId;
 
-use super::freeze::Frozen;
 use super::machine::{GENERAL, Machine};
-use super::tracee;
 use crate::live::linux::ProcDir;
+use crate::live::linux::freeze::Frozen;
+use crate::live::linux::tracee;
 use crate::procfs::number::{decimal, key_value};
 use crate::{Error, ErrorKind, Result};
 

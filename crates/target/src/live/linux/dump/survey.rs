@@ -5,10 +5,10 @@ use std::io;
 use residue_model::{Address, Bytes, Gap, ProcessId, Range};
 use rustix::fs::{SeekFrom, seek};
 
-use super::map::{Map, Place, WishList};
 use super::plan::{Fate, Parts, Plan, joined, leave_gigantic, parts};
 use super::treatment::{Treatment, Wanted};
 use crate::live::linux::ProcDir;
+use crate::live::linux::map::{Map, Place, WishList};
 use crate::live::linux::pagemap::{Pagemap, Stretch, Which};
 use crate::{Error, Result};
 

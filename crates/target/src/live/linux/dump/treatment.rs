@@ -5,7 +5,7 @@
 //!
 //! Source: `core(5)`, `vma_dump_size` in `fs/coredump.c`.
 
-use super::map::{Place, Wishes};
+use crate::live::linux::map::{Place, Wishes};
 
 /// What is wanted beside what the kernel would write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Treatment {
 }
 
 /// Private memory without a file. A private mapping of `/dev/zero` is nothing else.
-fn is_anonymous(place: &Place<'_>) -> bool {
+pub(in crate::live::linux) fn is_anonymous(place: &Place<'_>) -> bool {
     let name = place.name;
     let named_by_kernel = name == b"[heap]" || name.starts_with(b"[stack") || name.starts_with(b"[anon:");
     !place.protection.shared
@@ -70,7 +70,7 @@ fn has_no_name(place: &Place<'_>) -> bool {
 }
 
 /// Memory of a device or of a kernel object. What is read there may be changed by the reading.
-fn is_device(name: &[u8]) -> bool {
+pub(in crate::live::linux) fn is_device(name: &[u8]) -> bool {
     let memory = [&b"/dev/zero"[..], b"/dev/shm/", b"/dev/hugepages/"];
     let is_memory = memory.iter().any(|place| name.starts_with(place));
     name.starts_with(b"/dev/") && !is_memory
@@ -80,7 +80,7 @@ fn is_device(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::linux::dump::map::Map;
+    use crate::live::linux::map::Map;
 
     fn treat(line: &str, flags: &str, wanted: Wanted) -> Treatment {
         let map = Map::parse(format!("{line}\n").into_bytes()).expect("a region");

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::ops;
 
-use residue_model::{Address, Bytes, ProcessId, Protection, Range};
+use residue_model::{Address, Bytes, ProcessId, Protection, Range, Region};
 
 use crate::live::linux::ProcDir;
 use crate::live::linux::read_ahead::ReadAhead;
@@ -61,6 +61,13 @@ impl Map {
             start = end + 1;
         }
         Ok(Map { text, regions })
+    }
+
+    /// The same as regions of a snapshot. Names are made here: the target need not stand meanwhile.
+    pub(super) fn regions(&self) -> Result<Vec<Region>> {
+        let mut regions = Vec::new();
+        maps::read(&self.text[..], &mut regions)?;
+        Ok(regions)
     }
 
     pub(super) fn len(&self) -> usize {

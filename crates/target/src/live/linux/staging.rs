@@ -43,7 +43,7 @@ pub(super) fn room(proc_dir: &ProcDir, size: Bytes, wanted: Option<Bytes>) -> By
 }
 
 /// How much memory we can take before we or others are short of it.
-fn headroom(proc_dir: &ProcDir) -> Bytes {
+pub(super) fn headroom(proc_dir: &ProcDir) -> Bytes {
     let system = system(proc_dir);
     let ours = limits(proc_dir, ProcessId(std::process::id()), &system, &mut Vec::new());
     ours.memory.iter().filter_map(residue_model::Limit::headroom).min().unwrap_or_default()
@@ -51,17 +51,19 @@ fn headroom(proc_dir: &ProcDir) -> Bytes {
 
 /// Takes the room, in memory that is there: a page that faults while the target stands would make it wait.
 pub(super) fn take(room: Bytes) -> Result<MmapMut> {
-    let size = usize::try_from(room.0).unwrap_or(usize::MAX);
-    let fewest = FEWEST * CHUNK;
-    let mut staging = MmapMut::map_anon(size)
-        .or_else(|_| MmapMut::map_anon(fewest))
-        .map_err(|error| Error::reading("memory for the copy", error))?;
-    let _ = staging.advise(Advice::HugePage);
+    populated(room).or_else(|_| populated(Bytes((FEWEST * CHUNK) as u64)))
+}
+
+/// Memory of this size that is there, in huge pages where the machine has some.
+pub(super) fn populated(size: Bytes) -> Result<MmapMut> {
+    let size = usize::try_from(size.0).unwrap_or(usize::MAX);
+    let mut memory = MmapMut::map_anon(size).map_err(|error| Error::reading("memory for the copy", error))?;
+    let _ = memory.advise(Advice::HugePage);
     // Before Linux 5.14 there is no such advice.
-    if staging.advise(Advice::PopulateWrite).is_err() {
-        staging.iter_mut().step_by(4096).for_each(|byte| *byte = 0);
+    if memory.advise(Advice::PopulateWrite).is_err() {
+        memory.iter_mut().step_by(4096).for_each(|byte| *byte = 0);
     }
-    Ok(staging)
+    Ok(memory)
 }
 
 #[cfg(test)]

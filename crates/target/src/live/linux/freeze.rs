@@ -147,10 +147,8 @@ impl<'a> Frozen<'a> {
         matches!(self.letter(tid), None | Some(b'D' | b'Z' | b'X' | b'x'))
     }
 
-    /// The state of a thread as `stat` prints it; none of one that is gone.
     fn letter(&self, tid: u32) -> Option<u8> {
-        let text = self.proc_dir.read_path(&format!("{}/task/{tid}/stat", self.pid)).ok()?;
-        text.get(memchr::memrchr(b')', &text)? + 2).copied()
+        letter(self.proc_dir, self.pid, tid)
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -168,6 +166,12 @@ impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         self.let_go();
     }
+}
+
+/// The state of a thread as `stat` prints it; none of one that is gone.
+pub(super) fn letter(proc_dir: &ProcDir, pid: ProcessId, tid: u32) -> Option<u8> {
+    let text = proc_dir.read_path(&format!("{pid}/task/{tid}/stat")).ok()?;
+    text.get(memchr::memrchr(b')', &text)? + 2).copied()
 }
 
 /// The refusal to stop a process that someone else traces: two tracers cannot be.

@@ -1,0 +1,88 @@
+//! The lists of free chunks that an arena keeps.
+
+use std::collections::HashSet;
+
+use residue_model::{Address, Bytes, Damage, Run};
+
+use super::layout::{BINS, FASTBINS, State, chunk, reveal};
+use super::walk::Sum;
+use crate::Image;
+
+/// What the lists of an arena hold.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) bins: Sum,
+    pub(super) fast: Sum,
+    pub(super) fast_chunks: Vec<u64>,
+    pub(super) damage: Vec<Damage>,
+}
+
+/// Reads all lists of an arena; `runs` are its stretches, walked. No list is followed for more than `most` chunks.
+pub(super) fn read(image: &Image<'_>, state: &State, arena: u64, runs: &[&Run], most: u64) -> Listed {
+    let mut listed = Listed::default();
+    for list in 0..BINS {
+        read_list(image, arena + state.bins + 16 * list - 16, runs, most, &mut listed);
+    }
+    if let Some(fastbins) = state.fastbins {
+        for list in 0..FASTBINS {
+            let size = chunk::SMALLEST + 16 * list;
+            read_fast(image, arena + fastbins + 8 * list, size, runs, &mut listed);
+        }
+    }
+    listed
+}
+
+/// A ring of chunks through their third and fourth words; the arena's own place for it poses as one of them.
+fn read_list(image: &Image<'_>, head: u64, runs: &[&Run], most: u64, listed: &mut Listed) {
+    let mut before = head;
+    let Some(mut at) = image.word(head + 16) else { return };
+    let mut count = 0;
+    while at != head {
+        let broken = if !holds(runs, at) {
+            Some(format!("a list of free chunks leads to {at:#x}, where none begins"))
+        } else if is_live(runs, at) {
+            Some(format!("the chunk at {at:#x} is in a list of free ones but in use"))
+        } else if image.word(at + 24) != Some(before) {
+            Some(format!("the chunk at {at:#x} in a list of free ones does not lead back to {before:#x}"))
+        } else if count > most {
+            Some("a list of free chunks does not end".into())
+        } else {
+            None
+        };
+        if let Some(what) = broken {
+            listed.damage.push(Damage { at: Address(before), what, suspect: None, unwalked: Bytes(0) });
+            return;
+        }
+        let size = image.word(at + 8).unwrap_or_default() & !chunk::FLAGS;
+        listed.bins.add(size);
+        count += 1;
+        before = at;
+        at = image.word(at + 16).unwrap_or_default();
+    }
+}
+
+fn read_fast(image: &Image<'_>, place: u64, size: u64, runs: &[&Run], listed: &mut Listed) {
+    let mut at = image.word(place).unwrap_or_default();
+    let mut seen = HashSet::new();
+    while at != 0 {
+        let fits = holds(runs, at) && image.word(at + 8).is_some_and(|word| word & !chunk::FLAGS == size);
+        if !fits || !seen.insert(at) {
+            let what = format!("the fastbin of {size:#x} bytes leads to {at:#x}, where no such chunk begins");
+            listed.damage.push(Damage { at: Address(place), what, suspect: None, unwalked: Bytes(0) });
+            return;
+        }
+        listed.fast.add(size);
+        listed.fast_chunks.push(at);
+        let link = image.word(at + 16).unwrap_or_default();
+        // Since 2.32 links are mixed with their address. A plain one leads to a chunk, or ends.
+        at = if link == 0 || holds(runs, link) { link } else { reveal(at + 16, link) };
+    }
+}
+
+fn holds(runs: &[&Run], at: u64) -> bool {
+    runs.iter().any(|run| run.begins(Address(at)))
+}
+
+fn is_live(runs: &[&Run], at: u64) -> bool {
+    runs.iter().any(|run| run.is_live(Address(at)))
+}

@@ -1,0 +1,133 @@
+//! Blocks that were large enough to be mapped each for itself.
+
+use residue_model::{Address, Range, Region, Run};
+
+use super::layout::chunk;
+use super::walk::Sum;
+use crate::Image;
+
+/// Mapped blocks that were found.
+#[derive(Debug, Default)]
+pub(super) struct Mapped {
+    pub(super) runs: Vec<Run>,
+    pub(super) sum: Sum,
+    /// The whole mappings.
+    pub(super) extents: Vec<Range>,
+}
+
+/// How a mapped chunk says how large it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Until 2.42: its first word is how far it stands behind the start of its mapping, and both words together are the
+    /// whole.
+    Whole,
+    /// Since 2.43: the lowest bit of the first word says that the mapping has huge pages, and its last word is used too,
+    /// so that the size leaves two words out.
+    LessHead,
+}
+
+const PAGE: u64 = 0x1000;
+
+/// Looks at the starts of pages in `places`, which nothing else claims.
+pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum) -> Mapped {
+    let mut mapped = Mapped::default();
+    if stated.count == 0 {
+        return mapped;
+    }
+    let mut rest = Vec::new();
+    for place in places {
+        let mut at = place.start.0.next_multiple_of(PAGE);
+        let mut unclaimed = at;
+        while at + PAGE <= place.end.0 {
+            match whole(image, form, at, at).filter(|size| at + size <= place.end.0) {
+                Some(size) => {
+                    rest.extend(Range::new(Address(unclaimed), Address(at)));
+                    mapped.take(form, at, at, size);
+                    at += size;
+                    unclaimed = at;
+                }
+                None => at += PAGE,
+            }
+        }
+        rest.extend(Range::new(Address(unclaimed), place.end));
+    }
+    // What `memalign` gave does not stand at the start of its mapping; looked for only when something is missing.
+    if mapped.sum.bytes < stated.bytes {
+        for place in rest.into_iter().filter(|place| place.size().0 > 0) {
+            find_shifted(image, place, form, stated, &mut mapped);
+        }
+    }
+    mapped
+}
+
+/// The size of the mapping whose chunk stands at `at`, if one does; the mapping begins at `start`.
+fn whole(image: &Image<'_>, form: Form, start: u64, at: u64) -> Option<u64> {
+    let (before, word) = (image.word(at)?, image.word(at + 8)?);
+    let (shift, extra) = match form {
+        Form::Whole => (before, 0),
+        Form::LessHead => (before & !1, chunk::HEAD),
+    };
+    let size = word & !chunk::FLAGS;
+    let whole = size.checked_add(shift)?.checked_add(extra)?;
+    let fits = word & chunk::FLAGS == chunk::IS_MMAPPED && shift == at - start && whole > shift + chunk::HEAD;
+    (fits && whole % PAGE == 0).then_some(whole)
+}
+
+/// Looks for chunks that say themselves how far they stand behind the start of their mapping.
+fn find_shifted(image: &Image<'_>, place: Range, form: Form, stated: Sum, mapped: &mut Mapped) {
+    let mut end = place.start.0;
+    for (start, bytes) in image.pieces.within(place) {
+        let words = bytes.chunks_exact(16).enumerate();
+        for (index, pair) in words {
+            let at = start.0 + 16 * index as u64;
+            // The second word first: nearly none has just this flag.
+            if pair[8] & 0xf != 2 || at < end || mapped.sum.bytes >= stated.bytes {
+                continue;
+            }
+            let shift = u64::from_le_bytes(pair[..8].try_into().expect("eight bytes")) & !1;
+            let Some(begin) = at.checked_sub(shift).filter(|begin| *begin >= end && begin % PAGE == 0) else {
+                continue;
+            };
+            let room = stated.bytes - mapped.sum.bytes;
+            let Some(size) =
+                whole(image, form, begin, at).filter(|&size| size <= room && begin + size <= place.end.0)
+            else {
+                continue;
+            };
+            if shift > 0 {
+                mapped.take(form, begin, at, size);
+                end = begin + size;
+            }
+        }
+    }
+}
+
+impl Mapped {
+    fn take(&mut self, form: Form, start: u64, at: u64, size: u64) {
+        let end = start + size;
+        // Since 2.43 the last word is there, and is not the program's.
+        let lost = if form == Form::LessHead { chunk::TAIL } else { 0 };
+        let usable = end - at - chunk::HEAD - lost;
+        let range = Range { start: Address(at), end: Address(end) };
+        self.runs.push(Run::single(range, chunk::HEAD, usable));
+        self.sum.add(size);
+        self.extents.push(Range { start: Address(start), end: Address(end) });
+    }
+}
+
+/// The parts of anonymous regions that no arena claims.
+pub(super) fn unclaimed(image: &Image<'_>, claimed: &[Range]) -> Vec<Range> {
+    let mut claimed = claimed.to_vec();
+    claimed.sort_by_key(|range| range.start);
+    let mut free = Vec::new();
+    let is_plain = |region: &&Region| region.name() != "[heap]" && !region.name().starts_with("[stack");
+    for region in image.anonymous().filter(is_plain) {
+        let mut at = region.range.start;
+        for range in claimed.iter().filter_map(|range| range.overlap(region.range)) {
+            free.extend(Range::new(at, range.start).filter(|range| range.size().0 > 0));
+            at = at.max(range.end);
+        }
+        free.extend(Range::new(at, region.range.end).filter(|range| range.size().0 > 0));
+    }
+    free
+}

@@ -1,0 +1,120 @@
+//! Where the chunks of an arena stand.
+
+use residue_model::{Address, Gap, Range};
+
+use super::heap::{Reading, first_chunk};
+use super::layout::{State, chunk, heap_info};
+use super::mapped;
+use super::walk::{self, Stretch};
+use crate::Image;
+
+/// The stretch that the main arena begins with. Where `sbrk_base` is not known, the region of the top begins with it.
+pub(super) fn of_main(image: &Image<'_>, reading: &Reading, sbrk_base: Option<u64>) -> Vec<Stretch> {
+    let start = match sbrk_base.filter(|&base| base != 0) {
+        Some(base) => base.next_multiple_of(16),
+        None => match image.region(reading.top) {
+            Some(region) => region.range.start.0,
+            None => return Vec::new(),
+        },
+    };
+    let Some(region) = image.region(start) else { return Vec::new() };
+    let mut limit = region.range.end.0;
+    // What grows the same way as this one may have been split by a change of protection.
+    while let Some(next) =
+        image.region(limit).filter(|next| next.protection.write && next.range.start.0 == limit)
+    {
+        limit = next.range.end.0;
+    }
+    let holds_top = (start..limit).contains(&reading.top);
+    let size = image.word(reading.top + 8).map(|word| word & !chunk::FLAGS);
+    if let Some(size) = size.filter(|&size| holds_top && size <= limit - reading.top) {
+        limit = reading.top + size;
+    }
+    vec![Stretch { start, limit, top: holds_top.then_some(reading.top), is_main: true }]
+}
+
+/// The heaps of an arena that is not the main one, from the newest back.
+pub(super) fn of_thread(
+    image: &Image<'_>,
+    state: &State,
+    reading: &mut Reading,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Stretch> {
+    const MOST_HEAPS: usize = 1 << 20;
+    let info = reading.at % heap_info::ALIGNMENT;
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut heap = reading.top / heap_info::ALIGNMENT * heap_info::ALIGNMENT;
+    while heap != 0 && stretches.len() < MOST_HEAPS {
+        let word = |offset: u64| image.word(heap + offset);
+        let size = word(heap_info::SIZE)
+            .filter(|&size| size > 0 && size <= heap_info::ALIGNMENT && size % 0x1000 == 0);
+        let (Some(size), true) = (size, word(heap_info::AR_PTR) == Some(reading.at)) else {
+            let what = format!("a heap of the arena at {:#x}", reading.at);
+            gaps.push(Gap::new(what, format!("no header of one stands at {heap:#x}")));
+            break;
+        };
+        let start = first_chunk(state.size, heap, reading.at, info);
+        let limit = heap + size;
+        if start >= limit || stretches.iter().any(|other| other.start == start) {
+            break;
+        }
+        let top = (start..limit).contains(&reading.top).then_some(reading.top);
+        stretches.push(Stretch { start, limit, top, is_main: false });
+        reading.header_bytes += start - heap;
+        reading.extents.push(Range { start: Address(heap), end: Address(limit) });
+        heap = word(heap_info::PREV).unwrap_or_default();
+    }
+    stretches
+}
+
+/// What the main arena has beyond its first stretch: something else moved the break, or it could not be moved.
+pub(super) fn rest_of_main(image: &Image<'_>, reading: &mut Reading, claimed: &[Range], key: Option<u64>) {
+    let missing = |reading: &Reading| reading.system.saturating_sub(reading.walked());
+    while missing(reading) > 0 {
+        let mut taken = claimed.to_vec();
+        taken.extend(reading.walks.iter().map(|walk| walk.run.range()));
+        let mut places = mapped::unclaimed(image, &taken);
+        places.extend(behind_first(image, reading));
+        let found =
+            places.into_iter().find_map(|place| whole_stretch(image, reading, place, missing(reading), key));
+        let Some((stretch, walk)) = found else { return };
+        reading.add(walk, &stretch);
+    }
+}
+
+/// The rest of the region that the last stretch ends in.
+fn behind_first(image: &Image<'_>, reading: &Reading) -> Option<Range> {
+    let end = reading.walks.iter().map(|walk| walk.end).max()?;
+    let region = image.region(end)?;
+    Range::new(Address(end), region.range.end).filter(|range| range.size().0 > 0)
+}
+
+/// The first stretch in a place that is walked to its end without a contradiction.
+fn whole_stretch(
+    image: &Image<'_>,
+    reading: &Reading,
+    place: Range,
+    missing: u64,
+    key: Option<u64>,
+) -> Option<(Stretch, walk::Walk)> {
+    let starts = (place.start.0.next_multiple_of(16)..place.end.0).step_by(16).filter(|&at| {
+        // A stretch begins where the system gave memory, but for what was lost to alignment.
+        let is_near = at % 0x1000 < 0x20 || at == place.start.0;
+        let word = image.word(at + 8).unwrap_or_default();
+        is_near
+            && word & chunk::FLAGS == chunk::PREV_INUSE
+            && (chunk::SMALLEST..=missing).contains(&(word & !7))
+    });
+    for start in starts {
+        let top = (start..place.end.0).contains(&reading.top).then_some(reading.top);
+        let size = top.and_then(|top| image.word(top + 8)).map_or(0, |word| word & !chunk::FLAGS);
+        let limit = top.map_or(place.end.0, |top| top.saturating_add(size).min(place.end.0));
+        let limit = limit.min(start.saturating_add(missing));
+        let stretch = Stretch { start, limit, top, is_main: true };
+        let Some(walk) = walk::walk(image.pieces, stretch, key) else { continue };
+        if walk.is_whole && walk.damage.is_empty() {
+            return Some((stretch, walk));
+        }
+    }
+    None
+}
