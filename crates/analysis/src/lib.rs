@@ -21,7 +21,9 @@ mod error;
 pub mod finding;
 mod fragmentation;
 pub mod growth;
+pub mod holding;
 mod inside;
+pub mod leaks;
 mod look;
 mod map;
 mod outline;
@@ -31,6 +33,7 @@ mod reclaim;
 pub mod search;
 mod strings;
 mod summary;
+pub mod types;
 mod usage;
 
 pub use allocation::Allocation;

@@ -70,7 +70,7 @@ impl Heuristics {
             }
         }
         let is_table = |at: u64| word(at).is_some_and(|word| word % 8 == 0 && holds(tables, Address(word)));
-        self.multipleinheritance && offset % 8 == 0 && offset > 0 && is_table(0) && is_table(offset)
+        self.multipleinheritance && offset.is_multiple_of(8) && offset > 0 && is_table(0) && is_table(offset)
     }
 }
 

@@ -7,6 +7,7 @@
 mod heuristics;
 mod lost;
 mod mark;
+mod references;
 mod roots;
 mod stacks;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub use heuristics::Heuristics;
 pub use lost::{Loss, Lost, LostBlock};
+pub use references::{Holder, Reference, chain_to_root, references};
 pub use roots::{Root, RootKind, roots};
 
 use mark::{Marker, Tally};
@@ -89,6 +91,20 @@ pub struct Scene<'a> {
     pub claimed: &'a [Range],
 }
 
+impl Scene<'_> {
+    /// Everything outside of blocks that holds pointers.
+    pub fn roots(&self) -> Vec<Root> {
+        let is_zero = |page: Range| {
+            let bytes = self.pieces.from(page.start);
+            let size = usize::try_from(page.size().0).unwrap_or(usize::MAX);
+            bytes.get(..size).is_none_or(|bytes| bytes.iter().all(|&byte| byte == 0))
+        };
+        let mut roots = roots(self.regions, self.threads, self.blocks, self.claimed, &is_zero);
+        loader_tables(self, &mut roots);
+        roots
+    }
+}
+
 /// How pointers are looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -132,13 +148,7 @@ impl Reachability {
         rules: Rules,
         scanned: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
     ) -> Reachability {
-        let is_zero = |page: Range| {
-            let bytes = scene.pieces.from(page.start);
-            let size = usize::try_from(page.size().0).unwrap_or(usize::MAX);
-            bytes.get(..size).is_none_or(|bytes| bytes.iter().all(|&byte| byte == 0))
-        };
-        let mut roots = roots(scene.regions, scene.threads, scene.blocks, scene.claimed, &is_zero);
-        loader_tables(scene, &mut roots);
+        let roots = scene.roots();
         let tables = heuristics::tables(scene.regions);
         let mut marker = Marker::new(scene.pieces, scene.blocks, &tables, scanned);
         marker.heuristics = rules.heuristics;

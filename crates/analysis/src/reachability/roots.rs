@@ -77,12 +77,11 @@ pub fn roots(
             continue;
         }
         let mut root = of_region(region, regions, threads);
-        match roots.iter_mut().find(|other| is_same(other, &root)) {
-            Some(same) => same.ranges.extend(ranges),
-            None => {
-                root.ranges = ranges;
-                roots.push(root);
-            }
+        if let Some(same) = roots.iter_mut().find(|other| is_same(other, &root)) {
+            same.ranges.extend(ranges)
+        } else {
+            root.ranges = ranges;
+            roots.push(root);
         }
     }
     roots.sort_by_key(|root| root.kind);
@@ -136,7 +135,6 @@ fn of_region(region: &Region, regions: &[Region], threads: &[Thread]) -> Root {
 fn is_same(one: &Root, other: &Root) -> bool {
     one.kind == other.kind
         && match one.kind {
-            RootKind::Module => one.name.is_some() && one.name == other.name,
             RootKind::Stack => one.thread.is_some() && one.thread == other.thread,
             _ => one.name.is_some() && one.name == other.name,
         }
