@@ -55,27 +55,33 @@ fn mirror() -> String {
     uris.lines().map(str::trim).find(|uri| !uri.is_empty()).unwrap_or(MIRROR).to_owned()
 }
 
+/// Two clones may do this at the same time: each in folders of its own, and either may be the one that stays.
 fn unpack(libc: Libc, suite: &str, mirror: &str) -> Result<()> {
     let folder = libc.folder().context("it has no folder")?;
-    // Two clones may do this at the same time: each in a folder of its own, and either may be the one that stays.
     let work = place::target().join(format!("libc-{suite}.{}", process::id()));
     let new = folder.with_extension(process::id().to_string());
     clear(&work)?;
     clear(&new)?;
-    make(&new)?;
-    for package in fetch(suite, mirror, &work)? {
-        run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&new))?;
-    }
-    relink(&new)?;
-    let versions = fs::read_to_string(work.join("versions")).context("apt-get told no versions")?;
-    Libc::mark(&new, &versions).with_context(|| format!("failed to mark {}", new.display()))?;
-    clear(&folder)?;
-    let moved = fs::rename(&new, &folder);
+    let filled = fill(&new, suite, mirror, &work).and_then(|()| replace(&folder, &new));
     clear(&work)?;
-    if libc.packages().is_some() {
-        return clear(&new);
+    clear(&new)?;
+    if libc.packages().is_some() { Ok(()) } else { filled }
+}
+
+fn fill(new: &Path, suite: &str, mirror: &str, work: &Path) -> Result<()> {
+    let packages = fetch(suite, mirror, work)?;
+    make(new)?;
+    for package in &packages {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(new))?;
     }
-    moved.with_context(|| format!("failed to move {} into place", new.display()))
+    relink(new)?;
+    let names: Vec<_> = packages.iter().filter_map(|package| package.file_stem()?.to_str()).collect();
+    Libc::mark(new, &(names.join("\n") + "\n")).with_context(|| format!("failed to mark {}", new.display()))
+}
+
+fn replace(folder: &Path, new: &Path) -> Result<()> {
+    clear(folder)?;
+    fs::rename(new, folder).with_context(|| format!("failed to move {} into place", new.display()))
 }
 
 /// The packages as files, fetched with apt-get's own checks of who signed them.
@@ -99,8 +105,6 @@ fn fetch(suite: &str, mirror: &str, work: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     ensure!(files.len() == names.len(), "apt-get fetched {} of {} packages", files.len(), names.len());
-    let versions: Vec<_> = files.iter().filter_map(|file| file.file_stem()?.to_str()).collect();
-    fs::write(work.join("versions"), versions.join("\n") + "\n")?;
     Ok(files)
 }
 
