@@ -3,7 +3,8 @@
  *
  *   library=FILE   holder.c as a shared library: it is loaded into a namespace of its own, and its C library with it
  *
- * Blocks, told as leakkinds.c tells them: `outer_…` of the C library that the program began with, `inner_…` of the other.
+ * Blocks, told as leakkinds.c tells them: `outer_…` of the C library that the program began with, `inner_…` of the
+ * other.
  */
 #include "heap.h"
 

@@ -23,7 +23,8 @@ static void remark(const char *name, const char *word, const char *value)
     remarks[remark_count++] = { name, word, value };
 }
 
-__attribute__((noinline)) static void note_object(const char *name, const char *kind, const void *block, const char *type)
+__attribute__((noinline)) static void note_object(const char *name, const char *kind,
+                                                  const void *block, const char *type)
 {
     note(name, kind, block);
     remark(name, "class", type);

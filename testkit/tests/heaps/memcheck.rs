@@ -99,3 +99,20 @@ fn memcheck_finds_what_a_signal_interrupted() {
         assert_memcheck_agrees(&Program::build("altstack"), &arguments);
     }
 }
+
+/// A heap of one size more or less proves as much: memcheck takes long for a large one.
+#[test]
+fn memcheck_counts_what_a_generated_heap_lost() {
+    let (facts, found, report) = memcheck(
+        &Program::build("heapgen"),
+        &["mb=2", "leaks=200", "threads=1"],
+        "--leak-check-heuristics=none",
+    );
+    let sum = |kind| found.iter().filter(|((of, _), _)| *of == kind).map(|(_, blocks)| blocks).sum::<u64>();
+
+    let (groups, rings) = (facts.number("direct"), facts.number("rings"));
+    assert_eq!((groups, rings), (200, 20));
+    assert_eq!(sum("definite"), groups + rings, "{report}");
+    assert_eq!(sum("indirect"), facts.number("indirect") + rings, "{report}");
+    assert_eq!(found.get(&("possible", facts.number("possible_bytes"))), Some(&1), "{report}");
+}

@@ -14,14 +14,21 @@ fn nothing_outside_the_heap_points_at_what_is_lost() {
             if libc == Libc::Debian11 && name != "leakkinds.c" {
                 continue; // libraries of these languages need a newer one
             }
-            let program = Program::build(name).libc(libc).spawn(&[]);
-            let blocks = Block::all(program.facts());
-            let pointed_at = pointed_at(program.pid(), &blocks);
-            let lost = pointed_at.iter().find(|block| block.is_lost());
-            assert!(lost.is_none(), "{libc:?} {name}: {lost:?}");
-            assert!(pointed_at.iter().any(|block| block.kind == "reachable"), "{libc:?} {name}");
+            assert_only_what_is_held_is_pointed_at(&Program::build(name).libc(libc));
         }
     }
+    assert_only_what_is_held_is_pointed_at(&Program::build("leakkinds").flag("-static"));
+}
+
+fn assert_only_what_is_held_is_pointed_at(program: &Program) {
+    let running = program.spawn(&[]);
+    let blocks = Block::all(running.facts());
+
+    let pointed_at = pointed_at(running.pid(), &blocks);
+
+    let lost = pointed_at.iter().find(|block| block.is_lost());
+    assert!(lost.is_none(), "{program:?}: {lost:?}");
+    assert!(pointed_at.iter().any(|block| block.kind == "reachable"), "{program:?}");
 }
 
 /// With a library of its own in each namespace, and stopped on a stack that is not the thread's.

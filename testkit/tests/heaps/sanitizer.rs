@@ -59,3 +59,16 @@ fn the_leak_sanitizer_sees_the_kinds_of_leakkinds_in_cpp() {
 fn the_leak_sanitizer_finds_what_a_signal_interrupted() {
     assert_the_sanitizer_agrees(&Program::build("altstack"), &["stack=malloc"]);
 }
+
+#[test]
+fn the_leak_sanitizer_counts_what_a_generated_heap_lost() {
+    let program = Program::build("heapgen").flag("-fsanitize=leak").flag("-fno-omit-frame-pointer");
+    let path = program.path().expect("it compiles");
+    let (facts, report) = run_under(&[], &path, &["mb=8", "leaks=1000", "threads=2"]);
+    let found = sanitizer_kinds(&report);
+    let count = |kind| found.values().filter(|found| **found == kind).count() as u64;
+
+    assert_eq!(count("definite"), facts.number("direct"));
+    assert_eq!(count("indirect"), facts.number("indirect") + facts.number("ring_blocks"));
+    assert_eq!(found.len() as u64, facts.number("lost"));
+}
