@@ -1,14 +1,15 @@
 //! Residue killed while it holds a process: the process goes on, and nobody is left.
 
 use std::env;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use residue_target::{StillProgress, Stillness};
+use residue_target::{StillProgress, Stillness, Target};
 
-use super::{Busy, TOUCHING, process, status};
-use residue_target::Target;
+use super::{Busy, TOUCHING, process, status, still};
 
 const PID: &str = "RESIDUE_TEST_STILL_PID";
 const HOW: &str = "RESIDUE_TEST_STILL_HOW";
@@ -43,17 +44,58 @@ fn hold(pid: u32, how: Stillness, until: Option<u64>) -> Child {
     command.stdout(Stdio::null()).spawn().expect("it starts")
 }
 
+/// Whether a last page of instructions differs from the file that it was mapped from.
+fn is_rewritten(pid: u32) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("it runs");
+    let memory = File::open(format!("/proc/{pid}/mem")).expect("root may read it");
+    maps.lines().any(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let &[range, "r-xp", offset, _, inode, path] = &words[..] else { return false };
+        if inode == "0" {
+            return false;
+        }
+        let hex = |text: &str| u64::from_str_radix(text, 16).expect("a number");
+        let (start, end) =
+            range.split_once('-').map(|(start, end)| (hex(start), hex(end))).expect("two numbers");
+        let (mut mapped, mut filed) = ([0; 4096], [0; 4096]);
+        memory.read_exact_at(&mut mapped, end - 4096).expect("it may be executed, and read");
+        let file = File::open(path).expect("it is there");
+        let mut read = 0;
+        while let Ok(more @ 1..) =
+            file.read_at(&mut filed[read..], hex(offset) + (end - 4096 - start) + read as u64)
+        {
+            read += more;
+        }
+        mapped != filed
+    })
+}
+
 /// So long after all threads stand: in the middle of the fork, of the way back, of the copy.
 #[test]
 fn killed_at_any_moment_of_the_stop_it_leaves_the_process_well() {
     for how in TOUCHING {
         let mut busy = Busy::start(&format!("killed-{how:?}"), &["mib=64"]);
-        for round in 0..50 {
-            let until = round * round * 4;
+        let mut healed = 0;
+        for round in 0..400 {
+            if round >= 50 && (healed >= 5 || how == Stillness::Stopped) {
+                break;
+            }
+            let until = (round % 50) * (round % 50) * 4;
             hold(busy.running.pid(), how, Some(until)).wait().expect("it was started here");
             busy.is_well();
             busy.is_alone();
+            // Instructions of ours that were executed to their end, with nobody left to clear them away.
+            if is_rewritten(busy.running.pid()) {
+                healed += 1;
+                still(&busy.running, how);
+                assert!(!is_rewritten(busy.running.pid()), "the next one clears them away");
+            }
         }
+        assert_eq!(
+            healed >= 5,
+            how == Stillness::Forked,
+            "{how:?}: {healed} killed in the middle of the fork"
+        );
     }
 }
 
