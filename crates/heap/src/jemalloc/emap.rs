@@ -158,12 +158,12 @@ fn candidates(regions: &[Region], bases: &Bases) -> Vec<(Range, bool)> {
 /// The map whose `base` stands in a range.
 fn search(image: &Image<'_>, bases: &Bases, range: Range, base: u64) -> Option<(Emap, Harm)> {
     image.pieces.within(range).find_map(|(start, bytes)| {
-        let skew = start.0.next_multiple_of(8) - start.0;
+        let skew = start.0.wrapping_neg() % 8;
         let aligned = bytes.get(usize::try_from(skew).ok()?..)?;
         let (words, _) = aligned.as_chunks::<8>();
         let hits = words.iter().enumerate().filter(|(_, word)| **word == base.to_le_bytes());
         let places = hits.map(|(index, _)| start.0 + skew + index as u64 * 8);
-        places.filter_map(|at| read_root(image, bases, at + ROOT)).next()
+        places.filter_map(|at| read_root(image, bases, at.checked_add(ROOT)?)).next()
     })
 }
 

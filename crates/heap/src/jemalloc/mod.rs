@@ -153,6 +153,12 @@ impl<'a> Walk<'a> {
                 "none is there: if they are not turned off, blocks that threads keep ready count as live",
             ));
         }
+        if self.bases.is_doubled {
+            gaps.push(Gap::new(
+                "blocks of a second jemalloc",
+                "the process has more than one; only one was walked",
+            ));
+        }
         if self.bins.is_none() {
             gaps.push(Gap::new(
                 "jemalloc's count of allocated bytes",
