@@ -23,7 +23,7 @@ pub(super) struct Bases {
     /// In order of address.
     blocks: Vec<BaseBlock>,
     /// The `base_t` of each arena, the first one first.
-    pub(super) bases: Vec<Base>,
+    pub(super) all: Vec<Base>,
     pub(super) quantum: Option<Quantum>,
     /// Two arenas have one number: jemalloc is there more than once.
     pub(super) is_doubled: bool,
@@ -61,10 +61,10 @@ impl Bases {
                 done = found.look_through(image.pieces, first.unwrap_or(last)..last, stretch.end.0);
             }
         }
-        found.bases = found.bases(image);
-        let all = found.bases.len();
-        found.bases.dedup_by_key(|base| base.arena);
-        found.is_doubled = found.bases.len() < all;
+        found.all = found.bases(image);
+        let count = found.all.len();
+        found.all.dedup_by_key(|base| base.arena);
+        found.is_doubled = found.all.len() < count;
         found
     }
 

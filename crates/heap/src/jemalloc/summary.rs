@@ -31,7 +31,7 @@ struct Sums {
 impl Summary {
     pub(super) fn new(bases: &Bases) -> Summary {
         let mut summary = Summary::default();
-        for base in &bases.bases {
+        for base in &bases.all {
             let sums = summary.arena(base.arena);
             sums.blocks_mapped = base.blocks.iter().map(|block| block.range.size()).sum::<Bytes>().0;
             sums.base_mapped = base.mapped;

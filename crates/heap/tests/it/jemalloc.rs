@@ -152,11 +152,11 @@ fn what_is_jemallocs_own_holds_no_block_of_the_program() {
 
 /// The `edata_t` of the extent that begins with this page: the words `{bits, page}` in jemalloc's own memory.
 fn edata(image: &Image<'_>, heap: &Heap, page: u64) -> u64 {
-    let places = heap.metadata.iter().flat_map(|own| (own.start.0..own.end.0).step_by(128));
+    let mut places = heap.metadata.iter().flat_map(|own| (own.start.0..own.end.0).step_by(128));
     let is_it = |at: &u64| {
         image.word(at + 8) == Some(page) && image.word(*at).is_some_and(|bits| bits & 0xe_0000 == 0)
     };
-    places.filter(is_it).next().expect("each slab has its extent")
+    places.find(is_it).expect("each slab has its extent")
 }
 
 /// A live place is marked as free and not counted: that slab is named, 64 bytes are unexplained, the rest stands.
