@@ -56,49 +56,45 @@ impl ArenaStructure {
                 let hits = words.iter().enumerate().filter(|(_, word)| **word == base.address.to_le_bytes());
                 let places = hits.filter_map(|(index, _)| (start.0 + index as u64 * 8).checked_sub(BASE));
                 let arenas = places.filter(|at| is_arena(image, base, block.range, *at));
-                arenas.filter_map(|at| ArenaStructure::read(image, at, quantum, bins)).next()
+                arenas.map(|at| ArenaStructure::read(image, at, quantum, bins)).next()
             })
         })
     }
 
-    fn read(
-        image: &Image<'_>,
-        address: u64,
-        quantum: Quantum,
-        bins: Option<&[Bin]>,
-    ) -> Option<ArenaStructure> {
-        let word = |offset: u64| image.word(address + offset);
-        Some(ArenaStructure {
+    fn read(image: &Image<'_>, address: u64, quantum: Quantum, bins: Option<&[Bin]>) -> ArenaStructure {
+        // What was never counted was never written, and its page may not be held.
+        let word = |offset: u64| image.word(address.wrapping_add(offset)).unwrap_or_default();
+        ArenaStructure {
             address,
-            caches: (word(CACHES)?, word(CACHES + 8)?),
-            active_bytes: word(ACTIVE_PAGES)?.saturating_mul(PAGE),
-            allocated: bins.and_then(|bins| allocated(&word, quantum, bins)),
-            internal: word(INTERNAL)?,
-        })
+            caches: (word(CACHES), word(CACHES + 8)),
+            active_bytes: word(ACTIVE_PAGES).saturating_mul(PAGE),
+            allocated: bins.map(|bins| allocated(word, quantum, bins)),
+            internal: word(INTERNAL),
+        }
     }
 }
 
 fn is_arena(image: &Image<'_>, base: &Base, block: Range, at: u64) -> bool {
     at.is_multiple_of(CACHE_LINE)
         && at > block.start.0
-        && image.int(at + NUMBER).map(u64::from) == Some(base.arena)
+        && image.int(at.wrapping_add(NUMBER)).map(u64::from) == Some(base.arena)
 }
 
 /// What an arena gave out: of slabs the count of each bin, of large blocks what came and went.
-fn allocated(word: &impl Fn(u64) -> Option<u64>, quantum: Quantum, bins: &[Bin]) -> Option<u64> {
+fn allocated(word: impl Fn(u64) -> u64, quantum: Quantum, bins: &[Bin]) -> u64 {
     let sizes = quantum.sizes();
     let mut sum = 0_u64;
     let mut at = BINS;
     for (bin, &size) in bins.iter().zip(&sizes) {
         for _ in 0..bin.shards {
-            sum = sum.wrapping_add(word(at + BIN_REGIONS)?.wrapping_mul(size));
+            sum = sum.wrapping_add(word(at + BIN_REGIONS).wrapping_mul(size));
             at += BIN;
         }
     }
     for (index, &size) in (0_u64..LARGE_STATS).zip(sizes.iter().skip(bins.len())) {
         let stat = LARGE_STAT_FIRST + index * LARGE_STAT;
-        let count = word(stat)?.wrapping_sub(word(stat + 8)?);
+        let count = word(stat).wrapping_sub(word(stat + 8));
         sum = sum.wrapping_add(count.wrapping_mul(size));
     }
-    Some(sum)
+    sum
 }

@@ -23,8 +23,10 @@ pub(super) struct Bases {
     /// In order of address.
     blocks: Vec<BaseBlock>,
     /// The `base_t` of each arena, the first one first.
-    pub(super) bases: Vec<Base>,
+    pub(super) all: Vec<Base>,
     pub(super) quantum: Option<Quantum>,
+    /// Two arenas have one number: jemalloc is there more than once.
+    pub(super) is_doubled: bool,
     /// A block as another version would write it.
     pub(super) foreign: Option<Address>,
 }
@@ -50,15 +52,29 @@ enum Header {
 impl Bases {
     pub(super) fn find(image: &Image<'_>) -> Bases {
         let mut found = Bases::default();
-        for region in image.anonymous() {
-            let mut at = region.range.start.0.next_multiple_of(HUGE_PAGE);
-            while at.saturating_add(HUGE_PAGE) <= region.range.end.0 {
-                let step = found.look(image.pieces, at, region.range.end.0);
-                at = at.saturating_add(step);
+        // Advice on some of its pages parts a block into several regions.
+        for stretch in super::summary::merge(image.anonymous().map(|region| region.range)) {
+            let mut done = 0;
+            for (start, bytes) in image.pieces.within(stretch) {
+                let first = done.max(start.0).checked_next_multiple_of(HUGE_PAGE);
+                let last = start.0.saturating_add(bytes.len() as u64);
+                done = found.look_through(image.pieces, first.unwrap_or(last)..last, stretch.end.0);
             }
         }
-        found.bases = found.bases(image);
+        found.all = found.bases(image);
+        let count = found.all.len();
+        found.all.dedup_by_key(|base| base.arena);
+        found.is_doubled = found.all.len() < count;
         found
+    }
+
+    /// Looks at every place of a piece where a block could begin, and says up to where what it found reaches.
+    fn look_through(&mut self, pieces: &Pieces<'_>, places: std::ops::Range<u64>, end: u64) -> u64 {
+        let mut at = places.start;
+        while at < places.end {
+            at = at.saturating_add(self.look(pieces, at, end));
+        }
+        at
     }
 
     /// Looks at one place where a block could begin, and says how far on the next such place is.
@@ -79,8 +95,7 @@ impl Bases {
     fn bases(&self, image: &Image<'_>) -> Vec<Base> {
         let last = self.blocks.iter().filter(|block| block.next == 0);
         let mut bases: Vec<Base> = last.filter_map(|block| self.base(image, block)).collect();
-        bases.sort_by_key(|base| base.arena);
-        bases.dedup_by_key(|base| base.arena);
+        bases.sort_by_key(|base| (base.arena, base.address));
         bases
     }
 

@@ -43,13 +43,14 @@ pub(super) fn find(image: &Image<'_>, root: Range, quantum: Quantum) -> Option<V
 }
 
 fn read(image: &Image<'_>, at: u64, sizes: &[u64]) -> Option<Vec<Bin>> {
-    (0_u64..).zip(sizes).map(|(index, &size)| bin(image, at + index * INFO, size)).collect()
+    (0_u64..).zip(sizes).map(|(index, &size)| bin(image, at.wrapping_add(index * INFO), size)).collect()
 }
 
 fn bin(image: &Image<'_>, at: u64, size: u64) -> Option<Bin> {
     (image.word(at)? == size).then_some(())?;
-    let slab_bytes = image.word(at + SLAB)?;
-    let (regions, shards) = (u64::from(image.int(at + REGIONS)?), u64::from(image.int(at + SHARDS)?));
+    let slab_bytes = image.word(at.wrapping_add(SLAB))?;
+    let (regions, shards) =
+        (u64::from(image.int(at.wrapping_add(REGIONS))?), u64::from(image.int(at.wrapping_add(SHARDS))?));
     let fits = slab_bytes.is_multiple_of(PAGE)
         && slab_bytes / size == regions
         && (1..=512).contains(&regions)

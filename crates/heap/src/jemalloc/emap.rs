@@ -30,7 +30,7 @@ impl Emap {
     /// Finds the map by the word before it, which points to the base of the first arena, and by its root, which leads
     /// into memory of bases only.
     pub(super) fn find(image: &Image<'_>, bases: &Bases, damage: &mut Harm) -> Option<Emap> {
-        let first = bases.bases.first().filter(|base| base.arena == 0)?;
+        let first = bases.all.first().filter(|base| base.arena == 0)?;
         let mut regions = candidates(image.regions, bases);
         // A core may not name its files; of what is left, the heap itself is the largest.
         regions.sort_by_key(|&(range, is_data)| (!is_data, range.size()));
@@ -158,12 +158,12 @@ fn candidates(regions: &[Region], bases: &Bases) -> Vec<(Range, bool)> {
 /// The map whose `base` stands in a range.
 fn search(image: &Image<'_>, bases: &Bases, range: Range, base: u64) -> Option<(Emap, Harm)> {
     image.pieces.within(range).find_map(|(start, bytes)| {
-        let skew = start.0.next_multiple_of(8) - start.0;
+        let skew = start.0.wrapping_neg() % 8;
         let aligned = bytes.get(usize::try_from(skew).ok()?..)?;
         let (words, _) = aligned.as_chunks::<8>();
         let hits = words.iter().enumerate().filter(|(_, word)| **word == base.to_le_bytes());
-        let places = hits.map(|(index, _)| start.0 + skew + index as u64 * 8);
-        places.filter_map(|at| read_root(image, bases, at + ROOT)).next()
+        let mut places = hits.map(|(index, _)| start.0 + skew + index as u64 * 8);
+        places.find_map(|at| read_root(image, bases, at.checked_add(ROOT)?))
     })
 }
 

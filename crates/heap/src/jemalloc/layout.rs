@@ -49,7 +49,7 @@ pub(super) const TRAILING_JUNK: u64 = 0xa7a7_a7a7_a7a7_a7a7;
 pub(super) enum Quantum {
     /// `--with-lg-quantum=3`: what Redis brings along.
     Eight,
-    /// What x86-64 and AArch64 have where nobody chose.
+    /// What most machines have where nobody chose.
     Sixteen,
 }
 

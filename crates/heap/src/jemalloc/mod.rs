@@ -90,7 +90,7 @@ impl<'a> Walk<'a> {
     fn finish(mut self) -> Walked {
         self.read_extents();
         let found = |base| ArenaStructure::find(self.image, base, self.quantum, self.bins.as_deref());
-        let arenas: Vec<_> = self.bases.bases.iter().map(|base| (base.arena, found(base))).collect();
+        let arenas: Vec<_> = self.bases.all.iter().map(|base| (base.arena, found(base))).collect();
         for (number, arena) in arenas {
             if let Some(arena) = arena {
                 self.read_caches(&arena);
@@ -131,10 +131,10 @@ impl<'a> Walk<'a> {
                 Ok(())
             });
             let Some(cache) = cache else { continue };
-            if let Some(extent) = extent_of(extents, cache.stacks) {
-                if extent.own(cache.stacks) {
-                    summary.own(extent);
-                }
+            if let Some(extent) = extent_of(extents, cache.stacks)
+                && extent.own(cache.stacks)
+            {
+                summary.own(extent);
             }
             self.caches.push(cache);
         }
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
 
     fn heap(self) -> Walked {
         let mut gaps = Vec::new();
-        if self.arenas.len() < self.bases.bases.len() {
+        if self.arenas.len() < self.bases.all.len() {
             gaps.push(Gap::new(
                 "thread caches and counters of some arenas of jemalloc",
                 "their structures are not where this layout has them: blocks that threads keep ready may count as live",
@@ -151,6 +151,12 @@ impl<'a> Walk<'a> {
             gaps.push(Gap::new(
                 "thread caches of jemalloc",
                 "none is there: if they are not turned off, blocks that threads keep ready count as live",
+            ));
+        }
+        if self.bases.is_doubled {
+            gaps.push(Gap::new(
+                "blocks of a second jemalloc",
+                "the process has more than one; only one was walked",
             ));
         }
         if self.bins.is_none() {

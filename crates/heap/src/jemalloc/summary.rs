@@ -31,9 +31,9 @@ struct Sums {
 impl Summary {
     pub(super) fn new(bases: &Bases) -> Summary {
         let mut summary = Summary::default();
-        for base in &bases.bases {
+        for base in &bases.all {
             let sums = summary.arena(base.arena);
-            sums.blocks_mapped = base.blocks.iter().map(|block| block.range.size().0).sum();
+            sums.blocks_mapped = base.blocks.iter().map(|block| block.range.size()).sum::<Bytes>().0;
             sums.base_mapped = base.mapped;
             sums.arena.address = Address(base.address);
             sums.arena.system_bytes += Bytes(sums.blocks_mapped);
@@ -174,7 +174,7 @@ fn extend(ranges: &mut Vec<Range>, next: Range) {
 }
 
 /// Ranges in order, as few as may be.
-pub(super) fn merge(ranges: Vec<Range>) -> Vec<Range> {
+pub(super) fn merge(ranges: impl IntoIterator<Item = Range>) -> Vec<Range> {
     let mut merged = Vec::new();
     ranges.into_iter().for_each(|range| extend(&mut merged, range));
     merged

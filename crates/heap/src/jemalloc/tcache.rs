@@ -78,7 +78,7 @@ impl Cache {
             harm.add(slow, "a thread cache leads to no stacks", 0);
             return None;
         }
-        let mut at = stacks + 8;
+        let mut at = stacks.wrapping_add(8);
         let mut bins = 0;
         while image.word(at) != Some(TRAILING_JUNK) {
             let bin =
@@ -118,8 +118,7 @@ struct Bin {
 impl Bin {
     /// Reads the bin whose stack begins at `start`. It holds the low 16 bits of the ends of its stack.
     fn read(image: &Image<'_>, bin: u64, start: u64) -> Option<Bin> {
-        let bytes = image.pieces.bytes(Address(bin), usize::try_from(CACHE_BIN).ok()?)?;
-        let [head, _, bits] = super::words(bytes)?;
+        let (head, bits) = (image.word(bin)?, image.word(bin.checked_add(16)?)?);
         let reach = |low: u64| start.checked_add(low.wrapping_sub(start) & 0xffff);
         let (full, end) = (reach(bits >> 16 & 0xffff)?, reach(bits >> 32 & 0xffff)?);
         let fits = full <= head && head <= end && head.is_multiple_of(8) && end.is_multiple_of(8);
