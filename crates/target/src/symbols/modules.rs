@@ -100,8 +100,9 @@ impl Modules {
         let mut head = vec![0; HEAD];
         let length = memory.read(region.range.start, &mut head);
         let mapped = Layout::read(&head[..length]);
-        // Memory that can be read and shows no program is a file of another kind.
-        if mapped.is_none() && length >= 64 {
+        // Where memory begins as a program does but goes on without its headers, those stand further behind (BOLT puts
+        // them there), and the file has them.
+        if length >= MAGIC.len() && !head.starts_with(MAGIC) {
             return None;
         }
         if region.name() == "[vdso]" {
@@ -133,6 +134,8 @@ impl Modules {
 
 /// Program headers stand in the first bytes.
 const HEAD: usize = 16 * 1024;
+
+const MAGIC: &[u8] = b"\x7fELF";
 
 /// Whether a module may begin with a region: the start of a file, or what the kernel lends of its own code.
 fn may_begin(region: &Region) -> bool {
