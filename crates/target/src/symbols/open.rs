@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 
 use residue_model::{ProcessId, Region};
@@ -37,19 +37,17 @@ impl Way {
 /// Links inside of a container lead to what they mean there, not to what they would mean here.
 #[cfg(target_os = "linux")]
 fn within(pid: ProcessId, path: &str) -> io::Result<File> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2};
+    use rustix::io::Errno;
+    const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
     let root_path = format!("/proc/{pid}/root");
-    let root = open(&root_path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
-        Ok(file) => checked(File::from(file)),
+    let root = open(&root_path, PLACE | OFlags::DIRECTORY, Mode::empty())?;
+    let place = match openat2(&root, path, PLACE, Mode::empty(), ResolveFlags::IN_ROOT) {
         // Before Linux 5.6 there is no such call, and some sandboxes refuse what they do not know.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-            let file = rustix::fs::openat(CWD, format!("{root_path}{path}"), flags, Mode::empty())?;
-            checked(File::from(file))
-        }
-        Err(error) => Err(error.into()),
-    }
+        Err(Errno::NOSYS | Errno::PERM) => openat(CWD, format!("{root_path}{path}"), PLACE, Mode::empty())?,
+        opened => opened?,
+    };
+    checked(&File::from(place))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -57,23 +55,30 @@ fn within(_: ProcessId, _: &str) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Never waits: a pipe may stand where a library did.
+#[cfg(target_os = "linux")]
 fn regular(path: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-    }
-    checked(options.open(path)?)
+    use rustix::fs::{Mode, OFlags, open};
+    checked(&File::from(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
 }
 
-fn checked(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
+#[cfg(not(target_os = "linux"))]
+fn regular(path: &str) -> io::Result<File> {
+    if std::fs::metadata(path)?.is_file() { File::open(path) } else { Err(irregular()) }
+}
+
+/// Opens what is known to be a regular file by then: a pipe would be waited for, and a device may do something when it
+/// is opened.
+#[cfg(target_os = "linux")]
+fn checked(place: &File) -> io::Result<File> {
+    use std::os::fd::AsRawFd;
+    if place.metadata()?.is_file() {
+        return File::open(format!("/proc/self/fd/{}", place.as_raw_fd()));
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    Err(irregular())
+}
+
+fn irregular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")
 }
 
 #[cfg(all(test, target_os = "linux"))]
