@@ -26,10 +26,10 @@ impl Way {
         match self {
             Way::Mapping(pid) => {
                 let (start, end) = (region.range.start.0, region.range.end.0);
-                regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
+                open_regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
             }
             Way::Inside(pid) => within(pid, region.name()),
-            Way::Named => regular(region.name()),
+            Way::Named => open_regular(region.name()),
         }
     }
 }
@@ -55,14 +55,16 @@ fn within(_: ProcessId, _: &str) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Opens a regular file by its name here.
 #[cfg(target_os = "linux")]
-fn regular(path: &str) -> io::Result<File> {
+pub(super) fn open_regular(path: &str) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     checked(&File::from(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
 }
 
+/// Opens a regular file by its name here.
 #[cfg(not(target_os = "linux"))]
-fn regular(path: &str) -> io::Result<File> {
+pub(super) fn open_regular(path: &str) -> io::Result<File> {
     if std::fs::metadata(path)?.is_file() { File::open(path) } else { Err(irregular()) }
 }
 
@@ -99,7 +101,7 @@ mod tests {
         let made = Command::new("mkfifo").arg(path("pipe")).status();
         assert!(made.is_ok_and(|status| status.success()));
         let own = ProcessId(std::process::id());
-        for open in [&regular as &dyn Fn(&str) -> io::Result<File>, &|path| within(own, path)] {
+        for open in [&open_regular as &dyn Fn(&str) -> io::Result<File>, &|path| within(own, path)] {
             assert!(open(&path("file")).is_ok());
             assert!(open(&path("pipe")).is_err() && open(&path("")).is_err() && open("/dev/zero").is_err());
             assert!(open(&path("missing")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
