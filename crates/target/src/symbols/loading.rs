@@ -34,7 +34,7 @@ pub(super) fn load(
     let filed = Filing::of(pid, region, mapped.as_ref(), memory);
     let Some(layout) = mapped.or_else(|| filed.layout.clone()) else {
         let is_code = |other: &Region| other.name == region.name && other.protection.execute;
-        if let Some(why) = filed.file.err().filter(|_| regions.iter().any(is_code)) {
+        if let Some(why) = filed.file.err().filter(|_| regions.iter().take(PARTS).any(is_code)) {
             missing.add(region, why);
         }
         return None;
@@ -60,6 +60,8 @@ pub(super) fn load(
 /// Program headers stand in the first bytes.
 const HEAD: usize = 16 * 1024;
 
+/// The parts of a module stand close behind each other.
+const PARTS: usize = 64;
 const MAGIC: &[u8] = b"\x7fELF";
 
 /// Whether a module may begin with a region: the start of a file, or what the kernel lends of its own code.
