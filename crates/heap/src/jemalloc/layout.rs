@@ -19,12 +19,6 @@ const BASE_AVAIL: u64 = 168;
 /// Where `rtree_t` holds its root, behind `base` and `init_lock`.
 pub(super) const ROOT: u64 = 120;
 
-/// Each level of the tree tells 18 bits of an address apart.
-pub(super) const ENTRIES: u64 = 1 << 18;
-
-/// How much of the address space a leaf speaks for.
-pub(super) const LEAF_SPAN: u64 = ENTRIES * PAGE;
-
 /// `sizeof(edata_t)`, which is also its alignment.
 pub(super) const EDATA: usize = 128;
 

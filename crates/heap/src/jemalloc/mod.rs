@@ -14,6 +14,7 @@ mod harm;
 mod layout;
 mod summary;
 mod tcache;
+mod tree;
 
 use residue_model::{Blocks, Gap, Heap, Parameter, Range, Recognised};
 
@@ -83,7 +84,7 @@ impl<'a> Walk<'a> {
     fn new(image: &'a Image<'a>, bases: &'a Bases, quantum: Quantum, emap: &'a Emap, harm: Harm) -> Walk<'a> {
         let summary = Summary::new(bases);
         let (extents, arenas, caches) = (Vec::new(), Vec::new(), Vec::new());
-        let bins = bins::find(image, emap.root, quantum);
+        let bins = bins::find(image, emap.root(), quantum);
         Walk { image, bases, quantum, emap, harm, extents, bins, arenas, caches, summary }
     }
 
@@ -190,7 +191,7 @@ impl<'a> Walk<'a> {
         let recognised = Recognised {
             name: "jemalloc".into(),
             version: Some("5.3".into()),
-            evidence: format!("its map of extents at {}", self.emap.root.start),
+            evidence: format!("its map of extents at {}", self.emap.root().start),
             walked: true,
             holds: held,
         };
@@ -205,7 +206,7 @@ impl<'a> Walk<'a> {
             let index = self.extents.partition_point(|extent| extent.pages.end.0 <= cache.stacks);
             self.extents.get(index).map(|extent| extent.block_at(cache.stacks))
         });
-        let mut ranges: Vec<_> = blocks.chain(caches).chain(stacks).chain([self.emap.root]).collect();
+        let mut ranges: Vec<_> = blocks.chain(caches).chain(stacks).chain([self.emap.root()]).collect();
         ranges.sort();
         summary::merge(ranges)
     }
