@@ -48,6 +48,10 @@ impl Emap {
         self.tree.root
     }
 
+    pub(super) fn shape(&self) -> Shape {
+        self.tree.shape
+    }
+
     /// Every extent, in order of address; entries that lead to none are damage.
     pub(super) fn extents(
         &self,
