@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use residue_model::{Address, Bytes, Damage, Range};
 
 use super::areas::Areas;
-use super::meta::{CLASSES, Meta, UNIT};
+use super::meta::{CLASSES, Meta, SINGLE, UNIT};
 use super::slot::{Place, Slot};
 use super::window::Window;
 use crate::Image;
@@ -27,12 +27,16 @@ pub(super) struct Tally {
     pub(super) own: u64,
     /// Bookkeeping that contradicts itself.
     pub(super) damage: Vec<Damage>,
+    /// Groups that a thread is making or giving back, as far as they are seen from one side only.
+    pub(super) passing: Vec<Damage>,
 }
 
 impl Default for Tally {
     fn default() -> Tally {
-        let (slots, damage) = ([0; CLASSES], Vec::new());
-        Tally { slots, nested: (0, 0), live: (0, 0), free: (0, 0), largest_free: 0, own: 0, damage }
+        let (damage, passing) = (Vec::new(), Vec::new());
+        let none = (0, 0);
+        let slots = [0; CLASSES];
+        Tally { slots, nested: none, live: none, free: none, largest_free: 0, own: 0, damage, passing }
     }
 }
 
@@ -70,23 +74,43 @@ impl<'a> Groups<'a> {
 
     /// Counts the groups that should stand in a slot, and tells of those of which no slot was found.
     pub(super) fn finish(mut self) -> Tally {
-        for (meta, seen) in self.areas.metas.iter().zip(&self.seen) {
-            if meta.is_sound() && meta.is_nested() {
+        let areas = self.areas;
+        for (index, meta) in areas.metas.iter().enumerate() {
+            if !meta.is_sound() || !meta.is_nested() {
+                continue;
+            }
+            let damage =
+                damage(meta.group, "a group stands in no slot", Bytes(meta.extent().unwrap_or_default()));
+            let seen = self.seen[index];
+            if seen || !self.is_passing(meta) {
                 self.tally.nested.0 += 1;
-                if !seen {
-                    let unwalked = Bytes(meta.extent().unwrap_or_default());
-                    self.tally.damage.push(damage(meta.group, "a group stands in no slot", unwalked));
-                }
+            }
+            if !seen {
+                self.report(meta, damage);
             }
         }
         self.tally
+    }
+
+    /// Whether a thread is making this group or giving it back, so that no program has a block of it: its first word
+    /// is not written yet, or cleared again, and at most the slot that is given back counts as taken.
+    fn is_passing(&self, meta: &Meta) -> bool {
+        let is_zero = |at| self.image.word(at).is_none_or(|word| word == 0);
+        let framed = meta.class == SINGLE && !is_zero(meta.group.wrapping_add(8));
+        meta.is_unfinished() || (is_zero(meta.group) && meta.taken().count_ones() <= 1 && !framed)
+    }
+
+    fn report(&mut self, meta: &Meta, damage: Damage) {
+        let passing = self.is_passing(meta);
+        let list = if passing { &mut self.tally.passing } else { &mut self.tally.damage };
+        list.push(damage);
     }
 
     /// How many bytes a group takes, if its meta is sound, it points back there, and it is memory that can be written.
     fn check(&mut self, meta: &Meta) -> Option<u64> {
         let extent = meta.extent().filter(|_| meta.is_sound());
         let Some(extent) = extent else {
-            self.tally.damage.push(damage(meta.at, "a meta that mallocng cannot have written", Bytes(0)));
+            self.report(meta, damage(meta.at, "a meta that mallocng cannot have written", Bytes(0)));
             return None;
         };
         let writable = |at| self.image.is_writable(at);
@@ -98,7 +122,7 @@ impl<'a> Groups<'a> {
             None
         };
         if let Some(wrong) = wrong {
-            self.tally.damage.push(damage(meta.group, wrong, Bytes(extent)));
+            self.report(meta, damage(meta.group, wrong, Bytes(extent)));
         }
         wrong.is_none().then_some(extent)
     }
@@ -162,17 +186,24 @@ impl<'a> Groups<'a> {
 
     /// Reads a group in a slot of another. It is smaller than its slot, so that this comes to an end.
     fn nested(&mut self, place: Place, start: u64, window: &Window<'_>, blocks: &mut Vec<Range>) {
-        let known = self.by_group.get(&start).copied().filter(|&index| !self.seen[index]);
-        let fitting = known.filter(|&index| {
-            let meta = self.areas.metas[index];
-            let extent = meta.extent().filter(|_| meta.is_sound() && meta.is_nested());
-            // Its last slot ends where the slot does: the bytes of the next header serve both.
-            extent.is_some_and(|extent| start + extent <= place.start() + place.stride)
-        });
-        let checked = fitting.and_then(|index| Some((index, self.check(&self.areas.metas[index])?)));
-        let Some((index, extent)) = checked else {
+        let Some(&index) = self.by_group.get(&start) else {
+            // Where a group is begun, its slot is taken before its meta says where it stands.
             let what = "a slot holds a group that no meta describes";
-            self.tally.damage.push(damage(place.start(), what, Bytes(place.stride)));
+            self.tally.passing.push(damage(place.start(), what, Bytes(place.stride)));
+            self.free(place.stride);
+            return;
+        };
+        let meta = self.areas.metas[index];
+        // Its last slot ends where this one does: the bytes of the next header serve both.
+        let room = (place.start() + place.stride).saturating_sub(start);
+        let fits = !self.seen[index] && meta.extent().is_some_and(|extent| extent <= room);
+        let checked =
+            if fits && (meta.is_nested() || meta.is_unfinished()) { self.check(&meta) } else { None };
+        let Some(extent) = checked else {
+            if !fits {
+                let what = "a slot holds a group that does not fit into it";
+                self.tally.damage.push(damage(place.start(), what, Bytes(place.stride)));
+            }
             return;
         };
         self.tally.nested.1 += 1;

@@ -116,6 +116,12 @@ impl Meta {
         self.pages == 0 && self.freeable
     }
 
+    /// Whether a thread is filling it: nothing but a mapping is there yet. No finished one is without a class and never
+    /// to be given back.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.last == 0 && self.class == 0 && !self.freeable
+    }
+
     /// Whether it can be what mallocng wrote: any other is damaged, and nothing of it is believed.
     pub(super) fn is_sound(&self) -> bool {
         let Some(extent) = self.extent() else { return false };

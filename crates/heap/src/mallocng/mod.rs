@@ -9,16 +9,18 @@ mod context;
 mod groups;
 mod locate;
 mod meta;
+mod proof;
 mod slot;
 mod window;
 
-use residue_model::{Address, Arena, ArenaKind, Blocks, Bytes, Gap, Heap, Identity, Range, Recognised, Run};
+use residue_model::{Address, Arena, ArenaKind, Blocks, Bytes, Gap, Heap, Range, Recognised, Run};
 
 use crate::{HeapWalker, Image, Walked};
 use areas::Areas;
 use context::Context;
 use groups::{Groups, Tally};
-use meta::{CLASSES, PAGE, SINGLE};
+use meta::{PAGE, SINGLE};
+use proof::Proof;
 
 /// Walks the heap of musl.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,14 +69,15 @@ fn heap(context: &Context, mut areas: Areas, image: &Image<'_>) -> Heap {
         }
     }
     let (shared, alone) = (shared.finish(), alone.tally);
-    let identities = identities(context, &areas, &shared);
     let parts = [
         arena(Address(context.at), ArenaKind::Main, &shared, &shared_runs),
         arena(first(&alone_runs), ArenaKind::Mapped, &alone, &alone_runs),
     ];
     let runs = shared_runs.into_iter().chain(alone_runs).map(|(range, blocks)| Run::listed(range, blocks));
     let (blocks, refused) = Blocks::new(runs.collect());
+    let proof = Proof::of(context, &areas, shared, alone);
     let mut gaps = std::mem::take(&mut areas.gaps);
+    gaps.extend(proof.gap);
     gaps.extend(refused.iter().map(|run| {
         let what = format!("blocks of musl at {}", run.range().start);
         Gap::new(what, "two groups claim the same memory: it changed while it was read, or is damaged")
@@ -87,8 +90,8 @@ fn heap(context: &Context, mut areas: Areas, image: &Image<'_>) -> Heap {
             .filter(|arena| arena.kind == ArenaKind::Main || arena.live_blocks > 0)
             .collect(),
         blocks,
-        identities,
-        damage: shared.damage.into_iter().chain(alone.damage).collect(),
+        identities: proof.identities,
+        damage: proof.damage,
         metadata: metadata(context, &areas),
         gaps,
         ..Heap::default()
@@ -115,25 +118,6 @@ fn arena(address: Address, kind: ArenaKind, tally: &Tally, runs: &[(Range, Vec<R
         extents,
         ..Arena::default()
     }
-}
-
-/// The allocator's own count of slots in each class, and what else is said twice.
-fn identities(context: &Context, areas: &Areas, shared: &Tally) -> Vec<Identity> {
-    let mut identities = vec![areas.identity()];
-    let nested = "smaller groups, and the slots that hold them".to_owned();
-    identities.push(Identity { what: nested, walked: shared.nested.1, stated: shared.nested.0 });
-    let classes = || (0..CLASSES).map(|class| (class, shared.slots[class], context.slots[class]));
-    let total = |pick: fn((usize, u64, u64)) -> u64| classes().map(pick).fold(0, u64::saturating_add);
-    let what = "slots of all classes".to_owned();
-    identities.push(Identity { what, walked: total(|class| class.1), stated: total(|class| class.2) });
-    identities.extend(
-        classes().filter(|(_, walked, stated)| walked != stated).map(|(class, walked, stated)| Identity {
-            what: format!("slots of class {class}"),
-            walked,
-            stated,
-        }),
-    );
-    identities
 }
 
 fn metadata(context: &Context, areas: &Areas) -> Vec<Range> {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use residue_heap::{HeapWalker, Image, Mallocng};
-use residue_model::{Address, ArenaKind, Heap, Verified};
+use residue_model::{Address, ArenaKind, Bytes, Heap, Verified};
 
 use crate::core_file::CoreFile;
 
@@ -99,6 +99,24 @@ fn what_is_damaged_is_named() {
     let broken = core.look(heap);
     assert!(broken.damage.iter().any(|damage| damage.at == group.start), "{:?}", broken.damage);
     assert!(matches!(broken.verified(), Verified::Partial { unexplained } if unexplained >= group.size()));
+}
+
+/// A thread that stands still while it makes a group has counted its slots and not yet filled them in: that is no loss.
+/// More than a thread can leave is.
+#[test]
+fn a_thread_inside_of_malloc_is_no_damage() {
+    let counted = |slots: i16| {
+        let mut core = CoreFile::open("musl-1.2.3-static.core.zst");
+        let count = core.look(heap).arenas[0].address.0 + 464 + 8 * 23;
+        let before = core.look(|image| image.word(count).expect("a count"));
+        let after = before.wrapping_add_signed(slots.into());
+        after.to_le_bytes().into_iter().zip(count..).for_each(|(byte, at)| core.poke(at, byte));
+        core.look(heap)
+    };
+    let stopped = counted(2);
+    assert_eq!((stopped.verified(), stopped.gaps.len()), (Verified::Exact, 1), "{:?}", stopped.gaps);
+    let wrong = counted(200);
+    assert_eq!(wrong.verified(), Verified::Partial { unexplained: Bytes(200) });
 }
 
 proptest! {
