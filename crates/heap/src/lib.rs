@@ -9,6 +9,7 @@
 mod glibc;
 mod image;
 mod mallocng;
+mod recognise;
 mod walker;
 
 pub use glibc::Glibc;

@@ -39,5 +39,6 @@ pub fn walk(image: &Image<'_>) -> Walked {
     for walker in walkers {
         walked.join(walker.walk(image));
     }
+    walked.recognised.extend(crate::recognise::recognise(image, &walked.recognised));
     walked
 }
