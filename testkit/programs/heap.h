@@ -117,11 +117,12 @@ __attribute__((unused, noinline)) static void note_ring(const char *const *names
     }
 }
 
-/* Adds the facts of all blocks. */
+/* Adds the facts of all blocks that were remembered since the last time. */
 __attribute__((unused, noinline)) static void fact_blocks(void)
 {
+    static size_t i;
     fact_number("blocks", told_count);
-    for (size_t i = 0; i < told_count; i++) {
+    for (; i < told_count; i++) {
         char name[64];
         fact_address(told[i].name, (void *)~told[i].inverted);
         snprintf(name, sizeof name, "%s_bytes", told[i].name);

@@ -6,6 +6,7 @@
  *   threads=   threads that make them; they free each other's blocks                   (default 1)
  *   ended=     further threads that do so first and end, and leave their arenas behind (default 0)
  *   slots=     blocks that may be live at once                                         (default 4096)
+ *   largest=   no block is asked to be larger                                          (default 512 KiB)
  *   trim=1     one call in a thousand is malloc_trim
  *   xml=FILE   where malloc_info writes           stats=FILE   where malloc_stats writes
  *
@@ -19,7 +20,7 @@
 #include <pthread.h>
 
 static void **slots;
-static size_t slot_count, live, live_bytes;
+static size_t slot_count, largest, live, live_bytes;
 static unsigned long long seed, todo;
 static int trimming;
 static pthread_barrier_t begun, done;
@@ -42,13 +43,8 @@ static uint64_t chance(uint64_t *state)
 static size_t chance_size(uint64_t *state)
 {
     uint64_t kind = chance(state) % 1000;
-    if (kind < 600)
-        return chance(state) % 128;
-    if (kind < 900)
-        return chance(state) % 2048;
-    if (kind < 990)
-        return chance(state) % (64 * KIB);
-    return chance(state) % (512 * KIB);
+    size_t below = kind < 600 ? 128 : kind < 900 ? 2048 : kind < 990 ? 64 * KIB : 512 * KIB;
+    return chance(state) % (below < largest ? below : largest + 1);
 }
 
 static void count_call(int call, size_t times)
@@ -187,6 +183,7 @@ int main(int count, char **arguments)
     seed = quantity(count, arguments, "seed", 1);
     todo = quantity(count, arguments, "steps", 10000);
     slot_count = quantity(count, arguments, "slots", 4096);
+    largest = quantity(count, arguments, "largest", 512 * KIB);
     trimming = quantity(count, arguments, "trim", 0) != 0;
     slots = mmap(NULL, slot_count * sizeof *slots, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (slot_count == 0 || threads == 0 || slots == MAP_FAILED)

@@ -77,7 +77,8 @@ __attribute__((noinline)) static void lose_rings(void)
     point(self, 1, self);
 
     /* A ring that a lost block points at is not lost by itself. */
-    char *into = make("led_head", "definite"), *here = make("led_ring0", "indirect"), *there = make("led_ring1", "indirect");
+    char *into = make("led_head", "definite");
+    char *here = make("led_ring0", "indirect"), *there = make("led_ring1", "indirect");
     point(into, 0, here);
     point(here, 0, there);
     point(there, 0, here);

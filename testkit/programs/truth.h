@@ -146,7 +146,7 @@ __attribute__((unused)) static void dwell(void)
 /* Whether a line or the end of stdin waits, for programs that are busy with something else. */
 __attribute__((unused)) static int spoken_to(int timeout_ms)
 {
-    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN, .revents = 0 };
     return poll(&input, 1, timeout_ms) > 0;
 }
 

@@ -18,7 +18,7 @@ const HEADERS: [&str; 2] = ["truth.h", "heap.h"];
 /// program under its own name.
 pub(crate) fn compile(name: &str, flags: &[String], libc: Libc) -> io::Result<PathBuf> {
     let source = Source::of(name)?;
-    let flags = [libc.flags()?, flags.to_vec()].concat();
+    let flags = [libc.flags(is_static(flags))?, flags.to_vec()].concat();
     let folder = shelf().join(key(&source, &flags)?);
     let stem = source.path.file_stem().unwrap_or_default();
     let binary = folder.join(stem);
@@ -31,6 +31,11 @@ pub(crate) fn compile(name: &str, flags: &[String], libc: Libc) -> io::Result<Pa
     // Tests run in parallel, in several processes: each compiles its own draft, and all drafts are equal.
     fs::rename(&draft, &binary)?;
     Ok(binary)
+}
+
+/// Whether the program has its libraries in it, and no loader starts it.
+pub(crate) fn is_static(flags: &[String]) -> bool {
+    flags.iter().any(|flag| flag == "-static")
 }
 
 struct Source {

@@ -66,20 +66,21 @@ impl Libc {
         fs::write(folder.join(STAMP), packages)
     }
 
-    /// What the compiler is told. A program that is linked with the system's library cannot run with a much older one.
-    pub(crate) fn flags(self) -> io::Result<Vec<String>> {
-        if self != Self::Debian11 {
+    /// What the compiler is told. A program that is linked with the system's library cannot run with a much older one,
+    /// and one that is linked statically brings its own.
+    pub(crate) fn flags(self, is_static: bool) -> io::Result<Vec<String>> {
+        if self != Self::Debian11 && !is_static {
             return Ok(Vec::new());
         }
-        let folder = self.whole_folder()?.unwrap_or_default();
+        let Some(folder) = self.whole_folder()? else { return Ok(Vec::new()) };
         let objects = folder.join("usr/lib/x86_64-linux-gnu");
         // The compiler looks for libraries beside itself first, unless it is told of objects elsewhere.
         Ok(vec![format!("--sysroot={}", folder.display()), format!("-B{}", objects.display())])
     }
 
     /// The words before the program that start it: a loader that is told where to look for libraries, or none.
-    pub(crate) fn starter(self) -> io::Result<Vec<OsString>> {
-        let Some(folder) = self.whole_folder()? else { return Ok(Vec::new()) };
+    pub(crate) fn starter(self, is_static: bool) -> io::Result<Vec<OsString>> {
+        let Some(folder) = self.whole_folder()?.filter(|_| !is_static) else { return Ok(Vec::new()) };
         let places = LIBRARIES.map(|place| folder.join(place));
         let loader = places.iter().map(|place| place.join(LOADER)).find(|loader| loader.exists());
         let loader = loader.ok_or_else(|| missing(&format!("no {LOADER} in {}", folder.display())))?;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 #[cfg(windows)]
 use crate::built::compile;
 #[cfg(not(windows))]
-use crate::compiler::compile;
+use crate::compiler::{compile, is_static};
 #[cfg(not(windows))]
 use crate::libc::Libc;
 use crate::running::Running;
@@ -75,7 +75,7 @@ impl Program {
     /// The words that start it, for a test that has another program start it, such as a debugger.
     #[cfg(not(windows))]
     pub fn words(&self) -> io::Result<Vec<OsString>> {
-        let mut words = self.libc.starter()?;
+        let mut words = self.libc.starter(is_static(&self.flags))?;
         words.push(self.path()?.into());
         Ok(words)
     }

@@ -21,6 +21,8 @@ const HEADERS: [&str; 2] = ["libc6-dev", "linux-libc-dev"];
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+const CONFIGURATION: &str = "apt.conf";
+
 /// Unpacks the libraries that are missing, and gives which. One that cannot be had does not keep the others out.
 pub(crate) fn install() -> Result<Vec<String>> {
     let missing: Vec<Libc> = Libc::UNPACKED.into_iter().filter(|libc| libc.packages().is_none()).collect();
@@ -55,27 +57,33 @@ fn mirror() -> String {
     uris.lines().map(str::trim).find(|uri| !uri.is_empty()).unwrap_or(MIRROR).to_owned()
 }
 
+/// Two clones may do this at the same time: each in folders of its own, and either may be the one that stays.
 fn unpack(libc: Libc, suite: &str, mirror: &str) -> Result<()> {
     let folder = libc.folder().context("it has no folder")?;
-    // Two clones may do this at the same time: each in a folder of its own, and either may be the one that stays.
     let work = place::target().join(format!("libc-{suite}.{}", process::id()));
     let new = folder.with_extension(process::id().to_string());
     clear(&work)?;
     clear(&new)?;
-    make(&new)?;
-    for package in fetch(suite, mirror, &work)? {
-        run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&new))?;
-    }
-    relink(&new)?;
-    let versions = fs::read_to_string(work.join("versions")).context("apt-get told no versions")?;
-    Libc::mark(&new, &versions).with_context(|| format!("failed to mark {}", new.display()))?;
-    clear(&folder)?;
-    let moved = fs::rename(&new, &folder);
+    let filled = fill(&new, suite, mirror, &work).and_then(|()| replace(&folder, &new));
     clear(&work)?;
-    if libc.packages().is_some() {
-        return clear(&new);
+    clear(&new)?;
+    if libc.packages().is_some() { Ok(()) } else { filled }
+}
+
+fn fill(new: &Path, suite: &str, mirror: &str, work: &Path) -> Result<()> {
+    let packages = fetch(suite, mirror, work)?;
+    make(new)?;
+    for package in &packages {
+        run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(new))?;
     }
-    moved.with_context(|| format!("failed to move {} into place", new.display()))
+    relink(new)?;
+    let names: Vec<_> = packages.iter().filter_map(|package| package.file_stem()?.to_str()).collect();
+    Libc::mark(new, &(names.join("\n") + "\n")).with_context(|| format!("failed to mark {}", new.display()))
+}
+
+fn replace(folder: &Path, new: &Path) -> Result<()> {
+    clear(folder)?;
+    fs::rename(new, folder).with_context(|| format!("failed to move {} into place", new.display()))
 }
 
 /// The packages as files, fetched with apt-get's own checks of who signed them.
@@ -84,11 +92,14 @@ fn fetch(suite: &str, mirror: &str, work: &Path) -> Result<Vec<PathBuf>> {
     for part in ["state/lists/partial", "cache/archives/partial", "packages"] {
         make(&work.join(part))?;
     }
-    let sources = work.join("sources.list");
-    fs::write(&sources, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))
-        .with_context(|| format!("failed to write {}", sources.display()))?;
-    fs::write(work.join("status"), "").context("failed to write an empty list of what is installed")?;
-
+    let sources = format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n");
+    // An empty status: nothing is installed, as far as it is to know.
+    for (name, text) in
+        [("sources.list", sources), ("status", String::new()), (CONFIGURATION, configuration(work))]
+    {
+        let path = work.join(name);
+        fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
+    }
     run(apt(work).args(["--quiet", "--error-on=any", "update"]))?;
     let names = [&RUNTIME[..], &HEADERS[..]].concat();
     run(apt(work).args(["--quiet", "download"]).args(&names).current_dir(&packages))?;
@@ -99,33 +110,32 @@ fn fetch(suite: &str, mirror: &str, work: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     ensure!(files.len() == names.len(), "apt-get fetched {} of {} packages", files.len(), names.len());
-    let versions: Vec<_> = files.iter().filter_map(|file| file.file_stem()?.to_str()).collect();
-    fs::write(work.join("versions"), versions.join("\n") + "\n")?;
     Ok(files)
 }
 
-/// apt with a state of its own. Of the system's configuration only the way to the network counts.
+/// apt-get with a state of its own. Of the system's configuration only the way to the network counts.
 fn apt(work: &Path) -> Command {
     let mut command = Command::new("apt-get");
-    let mut set = |key: &str, value: &Path| {
-        command.arg("-o").arg(format!("{key}={}", value.display()));
-    };
-    set("Dir::Etc::SourceList", &work.join("sources.list"));
-    set("Dir::Etc::SourceParts", Path::new("/dev/null"));
-    set("Dir::Etc::Preferences", Path::new("/dev/null"));
-    set("Dir::Etc::PreferencesParts", Path::new("/dev/null"));
-    set("Dir::State", &work.join("state"));
-    set("Dir::State::status", &work.join("status"));
-    set("Dir::Cache", &work.join("cache"));
-    // As root apt-get would work as a user who may not enter this folder.
-    command.args(["-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=amd64"]);
-    command.args([
-        "-o",
-        "APT::Architectures=amd64",
-        "-o",
-        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
-    ]);
+    command.arg("--config-file").arg(work.join(CONFIGURATION));
     command
+}
+
+/// As root apt-get would work as a user who may not enter this folder: so not here.
+fn configuration(work: &Path) -> String {
+    let work = work.display();
+    format!(
+        "Dir::Etc::SourceList \"{work}/sources.list\";\n\
+         Dir::Etc::SourceParts \"/dev/null\";\n\
+         Dir::Etc::Preferences \"/dev/null\";\n\
+         Dir::Etc::PreferencesParts \"/dev/null\";\n\
+         Dir::State \"{work}/state\";\n\
+         Dir::State::status \"{work}/status\";\n\
+         Dir::Cache \"{work}/cache\";\n\
+         APT::Sandbox::User \"root\";\n\
+         APT::Architecture \"amd64\";\n\
+         APT::Architectures {{ \"amd64\"; }};\n\
+         Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n"
+    )
 }
 
 /// Makes links from the root relative: the linker would follow them to the system's libraries.

@@ -8,11 +8,13 @@
 
 mod glibc;
 mod image;
+mod jemalloc;
 mod mallocng;
 mod recognise;
 mod walker;
 
 pub use glibc::Glibc;
 pub use image::Image;
+pub use jemalloc::Jemalloc;
 pub use mallocng::Mallocng;
 pub use walker::{HeapWalker, Walked, walk};

@@ -34,7 +34,8 @@ impl Walked {
 
 /// Asks every walker that there is.
 pub fn walk(image: &Image<'_>) -> Walked {
-    let walkers: [&dyn HeapWalker; 2] = [&crate::glibc::Glibc, &crate::mallocng::Mallocng];
+    let walkers: [&dyn HeapWalker; 3] =
+        [&crate::glibc::Glibc, &crate::jemalloc::Jemalloc, &crate::mallocng::Mallocng];
     let mut walked = Walked::default();
     for walker in walkers {
         walked.join(walker.walk(image));

@@ -12,7 +12,7 @@ pub struct Blocks {
 }
 
 /// The number of a block among all [`Blocks`]. Numbers grow with addresses, with gaps between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockId(pub u64);
 
 /// A block: what the program may use, without the allocator's own words around it.

@@ -30,4 +30,49 @@ fn main() {
         println!("live {}", heap.blocks.count());
     }
     println!("{:?} {:?}", walked.recognised, walked.gaps);
+    let mut snapshot = still.snapshot.clone();
+    residue::analysis::classify(&mut snapshot, &pieces);
+    let mut claimed: Vec<_> = walked
+        .heaps
+        .iter()
+        .flat_map(|h| {
+            h.metadata.iter().copied().chain(h.arenas.iter().flat_map(|a| a.extents.iter().copied()))
+        })
+        .collect();
+    claimed.sort_by_key(|r| r.start);
+    let (blocks, refused) =
+        residue::model::Blocks::new(walked.heaps.into_iter().flat_map(|h| h.blocks.into_runs()).collect());
+    println!("refused {}", refused.len());
+    use residue::analysis::reachability::*;
+    let scene = Scene {
+        pieces: &pieces,
+        regions: &snapshot.regions,
+        threads: &snapshot.threads,
+        blocks: &blocks,
+        claimed: &claimed,
+    };
+    let workers = std::env::args().nth(2).map_or(1, |w| w.parse().unwrap());
+    let begun = std::time::Instant::now();
+    let reach = Reachability::of(&scene, Rules { workers, ..Rules::default() }, &|_| {
+        std::ops::ControlFlow::Continue(())
+    });
+    println!("{:?}", begun.elapsed());
+    for (root, amount) in &reach.holders {
+        println!(
+            "  {:?} {:?} {:?} ranges {} bytes {} -> {amount:?}",
+            root.kind,
+            root.name,
+            root.thread,
+            root.ranges.len(),
+            root.ranges.iter().map(|r| r.size().0).sum::<u64>()
+        );
+    }
+    for kind in LeakKind::ALL {
+        println!("{kind:?} {:?}", reach.total(kind, &blocks));
+    }
+    println!(
+        "losses {} rings {}",
+        reach.lost.losses.len(),
+        reach.lost.losses.iter().filter(|l| l.members > 1).count()
+    );
 }

@@ -32,6 +32,7 @@ mod open;
 pub mod procfs;
 mod reading;
 mod still;
+pub mod symbols;
 mod target;
 pub mod windows;
 

@@ -1,4 +1,5 @@
 //! Walkers against real memory: cores with a truth that the program itself wrote down.
 
 mod core_file;
+mod jemalloc;
 mod mallocng;

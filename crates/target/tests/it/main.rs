@@ -17,3 +17,4 @@ mod rollup;
 mod small;
 mod smaps;
 mod stat;
+mod symbols;

@@ -87,7 +87,7 @@ impl Map {
 
 /// What only `smaps` says of a region and a core must mind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent flags, as the kernel prints them")]
+#[allow(clippy::struct_excessive_bools, reason = "independent flags, as the kernel prints them")]
 pub(super) struct Wishes {
     /// `dd`: the program asks to leave it out of dumps (`MADV_DONTDUMP`).
     pub(super) not_dumped: bool,
@@ -97,6 +97,8 @@ pub(super) struct Wishes {
     pub(super) filled_by_program: bool,
     /// `ht`: huge pages set aside, of which reading takes one.
     pub(super) huge: bool,
+    /// `dc`, `wf`: a child does not get it, or gets zeros (`MADV_DONTFORK`, `MADV_WIPEONFORK`).
+    pub(super) not_inherited: bool,
 }
 
 /// The regions that are not like others, in order.
@@ -120,6 +122,11 @@ impl WishList {
         Ok(WishList(list.collect()))
     }
 
+    /// Whether the program itself fills pages of some of its memory (`userfaultfd`).
+    pub(super) fn has_filled_by_program(&self) -> bool {
+        self.0.iter().any(|(_, wishes)| wishes.filled_by_program)
+    }
+
     /// What is known of an address.
     pub(super) fn at(&self, address: Address) -> Wishes {
         let behind = self.0.partition_point(|(range, _)| range.end <= address);
@@ -137,6 +144,7 @@ impl Wishes {
             device: has("io") || has("pf"),
             filled_by_program: has("um") || has("ui"),
             huge: has("ht"),
+            not_inherited: has("dc") || has("wf"),
         }
     }
 }

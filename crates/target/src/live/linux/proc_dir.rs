@@ -80,6 +80,13 @@ impl ProcDir {
         Ok(openat(self.root.as_fd(), path, flags, Mode::empty())?.into())
     }
 
+    /// Opens a path below the root to read and to write it.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn open_to_write(&self, path: &str) -> io::Result<fs::File> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
+        Ok(openat(self.root.as_fd(), path, flags, Mode::empty())?.into())
+    }
+
     /// Reads a file of a process whole into a reused buffer.
     pub(super) fn read(&self, pid: ProcessId, file: File, into: &mut Vec<u8>) -> io::Result<()> {
         let opened = self.open_file(pid, file)?;

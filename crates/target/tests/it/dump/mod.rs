@@ -10,7 +10,7 @@ mod gcore;
 mod mdmp;
 mod minidump;
 mod minidumps;
-mod mutated;
+pub(crate) mod mutated;
 mod packed;
 mod refused;
 mod seeds;

@@ -7,7 +7,7 @@ use super::{elf, mdmp, seeds, try_open};
 
 /// One thing that happens to a file.
 #[derive(Clone, Debug)]
-enum Damage {
+pub(crate) enum Damage {
     Turn(Index, u8),
     /// A number that is large, small or just beyond something, as counts and places are.
     Number(Index, u64, usize),
@@ -18,7 +18,7 @@ enum Damage {
 }
 
 impl Damage {
-    fn happen(&self, bytes: &mut Vec<u8>, reach: usize) {
+    pub(crate) fn happen(&self, bytes: &mut Vec<u8>, reach: usize) {
         let at = |index: &Index, bytes: &Vec<u8>| index.index(reach.min(bytes.len()).max(1));
         match self {
             Damage::Turn(index, bits) => {
@@ -63,7 +63,7 @@ fn number() -> impl Strategy<Value = u64> {
     ]
 }
 
-fn damage() -> impl Strategy<Value = Vec<Damage>> {
+pub(crate) fn damage() -> impl Strategy<Value = Vec<Damage>> {
     let one = prop_oneof![
         3 => (any::<Index>(), 1_u8..).prop_map(|(at, bits)| Damage::Turn(at, bits)),
         6 => (any::<Index>(), number(), prop_oneof![Just(4_usize), Just(8)])

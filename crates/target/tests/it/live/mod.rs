@@ -8,7 +8,9 @@ mod find;
 mod memory;
 mod sampler;
 mod snapshot;
+mod still;
 mod sweep;
+mod symbols;
 
 use std::fmt::Debug;
 use std::fs;

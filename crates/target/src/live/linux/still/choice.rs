@@ -8,7 +8,7 @@ use crate::live::linux::ProcDir;
 use crate::live::linux::dump::treatment::{is_anonymous, is_device};
 use crate::live::linux::map::{Map, Place, WishList, Wishes};
 use crate::live::linux::pagemap::{Pagemap, Stretch, Which};
-use crate::{Error, Result};
+use crate::{Error, Result, Stillness};
 
 /// What is copied, in order of address.
 #[derive(Debug, Default)]
@@ -25,16 +25,40 @@ impl Choice {
     ///
     /// # Errors
     /// When it may not be read.
-    pub(super) fn of(proc_dir: &ProcDir, pid: ProcessId, map: &Map, wishes: &WishList) -> Result<Choice> {
+    pub(super) fn of(
+        proc_dir: &ProcDir,
+        pid: ProcessId,
+        map: &Map,
+        wishes: &WishList,
+        how: Stillness,
+    ) -> Result<Choice> {
         let mut pagemap = Pagemap::open(proc_dir, pid)
             .map_err(|error| Error::reading(format!("/proc/{pid}/pagemap"), error))?;
         let mut choice = Choice::default();
+        let (mut not_inherited, mut shared) = (Bytes::ZERO, Bytes::ZERO);
         for place in map.places() {
-            let Some(which) = wanted(&place, wishes.at(place.range.start)) else { continue };
+            let wish = wishes.at(place.range.start);
+            let Some(which) = wanted(&place, wish) else { continue };
+            if how == Stillness::Forked && wish.not_inherited {
+                not_inherited += place.range.size();
+                continue;
+            }
+            let before = choice.size();
             match pagemap.touched(place.range, which) {
                 Ok(found) => choice.add(&place, &found),
                 Err(error) => choice.gaps.push(unknown(pid, &place, &error)),
             }
+            if place.protection.shared {
+                shared += choice.size() - before;
+            }
+        }
+        if not_inherited > Bytes::ZERO {
+            let why = "the program asks that a child does not get it (MADV_DONTFORK, MADV_WIPEONFORK)";
+            choice.gaps.push(Gap::new(format!("{} bytes of process {pid}", not_inherited.0), why));
+        }
+        if how == Stillness::Forked && shared > Bytes::ZERO {
+            let what = format!("{} bytes of shared memory of process {pid} as they stood", shared.0);
+            choice.gaps.push(Gap::new(what, "a child shares them: they are read while the process runs on"));
         }
         Ok(choice)
     }

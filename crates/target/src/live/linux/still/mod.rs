@@ -5,6 +5,8 @@
 
 mod choice;
 mod copy;
+#[cfg(target_arch = "x86_64")]
+mod forked;
 mod registers;
 mod room;
 
@@ -58,17 +60,15 @@ pub(super) fn still(
             told.iter().for_each(&mut *progress);
             holder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
-        match caught {
-            Caught::Whole(moment, memory, standing) => {
-                stop.measured += standing;
+        stop.measured += caught.standing;
+        stop.forking = caught.forking;
+        match caught.memory {
+            Ok((moment, memory)) => {
                 stop.copied = memory.size();
                 moment.enter(proc_dir, &mut snapshot)?;
                 return Ok(Still::copied(snapshot, stop, memory));
             }
-            Caught::Larger(needed, standing) => {
-                stop.measured += standing;
-                size = room::larger(needed);
-            }
+            Err(needed) => size = room::larger(needed),
         }
     }
     let what = format!("process {pid} ({}) grows faster than room is made for its copy", process.name);
@@ -85,11 +85,19 @@ struct Job<'a> {
     events: Sender<StillProgress>,
 }
 
-enum Caught {
-    /// All of it, and how long it stood.
-    Whole(Moment, Copied, Duration),
-    /// Nothing, since there is not room for so much.
-    Larger(Bytes, Duration),
+struct Caught {
+    /// How long the target stood.
+    standing: Duration,
+    /// How much of that its fork took, if there was one.
+    forking: Option<Duration>,
+    /// Nothing but how much it would be when there is not room for so much.
+    memory: std::result::Result<(Moment, Copied), Bytes>,
+}
+
+impl Caught {
+    fn larger(size: Bytes, standing: Duration) -> Caught {
+        Caught { standing, forking: None, memory: Err(size) }
+    }
 }
 
 /// A process at one moment, without its memory.
@@ -105,7 +113,9 @@ impl Job<'_> {
         let held = match self.how {
             Stillness::Stopped => self.stopped(room),
             Stillness::Running => self.running(room),
-            Stillness::Forked => self.stopped(room),
+            // One that stands anyway need not be made to fork so that it can run on.
+            Stillness::Forked if self.stands() => self.stopped(room),
+            Stillness::Forked => self.forked(room),
         };
         // One that names what to do says more than the help for missing rights.
         held.map_err(|error| if error.remedy().is_some() { error } else { explain(error, self.process) })
@@ -115,7 +125,7 @@ impl Job<'_> {
         let frozen = self.freeze()?;
         let mut moment = self.moment(registers::read(self.proc_dir, self.process.pid, &frozen))?;
         if moment.choice.size().0 > room.len() as u64 {
-            return Ok(Caught::Larger(moment.choice.size(), frozen.resume()));
+            return Ok(Caught::larger(moment.choice.size(), frozen.resume()));
         }
         let unreadable = copy::copy(self.process.pid, &moment.choice.runs, &mut room)?;
         moment.gaps.extend(frozen.gaps());
@@ -126,6 +136,33 @@ impl Job<'_> {
         Ok(self.whole(moment, room, &unreadable, standing))
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn forked(&self, mut room: MmapMut) -> Result<Caught> {
+        let (proc_dir, process) = (self.proc_dir, self.process);
+        forked::check(proc_dir, process, Bytes(room.len() as u64), self.wishes)?;
+        let frozen = self.freeze()?;
+        let mut moment = self.moment(registers::read(proc_dir, process.pid, &frozen))?;
+        let child = forked::fork(proc_dir, process.pid, &moment.map, &frozen)?;
+        moment.gaps.extend(frozen.gaps());
+        let standing = frozen.resume();
+        self.tell(StillProgress::Resumed(standing));
+        if moment.choice.size().0 > room.len() as u64 {
+            drop(room);
+            room = room::take(proc_dir, process, moment.choice.size())?;
+        }
+        let unreadable = copy::copy(child.pid, &moment.choice.runs, &mut room)?;
+        let forking = Some(child.took);
+        moment.gaps.extend(child.end(proc_dir));
+        Ok(Caught { forking, ..self.whole(moment, room, &unreadable, standing) })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn forked(&self, _: MmapMut) -> Result<Caught> {
+        let what = format!("process {} cannot be made to fork on this processor yet", self.process.pid);
+        Err(Error::new(ErrorKind::Unsupported, what)
+            .help("without --snapshot it is stopped while its memory is copied"))
+    }
+
     fn running(&self, mut room: MmapMut) -> Result<Caught> {
         let (proc_dir, pid) = (self.proc_dir, self.process.pid);
         let threads = threads::read(proc_dir, pid)
@@ -134,7 +171,7 @@ impl Job<'_> {
             threads.iter().all(|thread| matches!(letter(proc_dir, pid, thread.tid), Some(b't' | b'T')));
         let mut moment = self.moment(threads)?;
         if moment.choice.size().0 > room.len() as u64 {
-            return Ok(Caught::Larger(moment.choice.size(), Duration::ZERO));
+            return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
         }
         let unreadable = copy::copy(pid, &moment.choice.runs, &mut room)?;
         self.is_there()?;
@@ -149,6 +186,13 @@ impl Job<'_> {
             ));
         }
         Ok(self.whole(moment, room, &unreadable, Duration::ZERO))
+    }
+
+    /// Whether all threads stand already: for a debugger, or for job control.
+    fn stands(&self) -> bool {
+        let (proc_dir, pid) = (self.proc_dir, self.process.pid);
+        let stands = |tid: u32| matches!(letter(proc_dir, pid, tid), Some(b't' | b'T'));
+        proc_dir.threads(pid).is_ok_and(|threads| threads.into_iter().all(stands))
     }
 
     fn freeze(&self) -> Result<Frozen<'_>> {
@@ -168,14 +212,14 @@ impl Job<'_> {
     fn moment(&self, threads: Vec<Thread>) -> Result<Moment> {
         let (proc_dir, pid) = (self.proc_dir, self.process.pid);
         let map = Map::read(proc_dir, pid)?;
-        let choice = Choice::of(proc_dir, pid, &map, self.wishes)?;
+        let choice = Choice::of(proc_dir, pid, &map, self.wishes, self.how)?;
         Ok(Moment { map, threads, choice, gaps: Vec::new() })
     }
 
     fn whole(&self, mut moment: Moment, room: MmapMut, unreadable: &[Range], standing: Duration) -> Caught {
         moment.gaps.extend(lost(self.process.pid, unreadable));
         let memory = Copied::of(room, &moment.choice.runs, unreadable);
-        Caught::Whole(moment, memory, standing)
+        Caught { standing, forking: None, memory: Ok((moment, memory)) }
     }
 
     fn is_there(&self) -> Result<()> {

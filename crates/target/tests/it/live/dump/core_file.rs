@@ -9,24 +9,24 @@ use object::elf::{FileHeader64, PF_W, PT_LOAD, ProgramHeader64};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 
-pub(super) struct CoreFile {
+pub(in crate::live) struct CoreFile {
     file: File,
-    pub(super) loads: Vec<Load>,
+    pub(in crate::live) loads: Vec<Load>,
     /// Type and content.
-    pub(super) notes: Vec<(u32, Vec<u8>)>,
+    pub(in crate::live) notes: Vec<(u32, Vec<u8>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    pub(super) address: u64,
-    pub(super) size: u64,
-    pub(super) filed: u64,
-    pub(super) writable: bool,
+pub(in crate::live) struct Load {
+    pub(in crate::live) address: u64,
+    pub(in crate::live) size: u64,
+    pub(in crate::live) filed: u64,
+    pub(in crate::live) writable: bool,
     offset: u64,
 }
 
 impl CoreFile {
-    pub(super) fn open(path: &Path) -> CoreFile {
+    pub(in crate::live) fn open(path: &Path) -> CoreFile {
         let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let cache = ReadCache::new(file.try_clone().expect("files can be cloned"));
         let header = FileHeader64::<Endianness>::parse(&cache).expect("an ELF file");
@@ -53,7 +53,7 @@ impl CoreFile {
     }
 
     /// So many bytes, or none when the core does not hold all of them.
-    pub(super) fn bytes(&self, address: u64, size: usize) -> Option<Vec<u8>> {
+    pub(in crate::live) fn bytes(&self, address: u64, size: usize) -> Option<Vec<u8>> {
         let load = self
             .loads
             .iter()
@@ -66,13 +66,13 @@ impl CoreFile {
     }
 
     /// The byte at each of so many pages; none where the core does not hold the page.
-    pub(super) fn letters(&self, start: u64, pages: u64) -> Vec<Option<char>> {
+    pub(in crate::live) fn letters(&self, start: u64, pages: u64) -> Vec<Option<char>> {
         let letter = |page| self.bytes(start + page * 4096, 4096).map(|bytes| char::from(bytes[17]));
         (0..pages).map(letter).collect()
     }
 
     /// Thread, instruction pointer and stack pointer, as `struct elf_prstatus` of x86-64 holds them.
-    pub(super) fn threads(&self) -> Vec<(u32, u64, u64)> {
+    pub(in crate::live) fn threads(&self) -> Vec<(u32, u64, u64)> {
         let statuses = self.notes.iter().filter(|(kind, _)| *kind == 1);
         statuses
             .map(|(_, status)| {

@@ -17,7 +17,7 @@ use residue_testkit::Running;
 
 use super::{pid, proc_dir};
 
-use core_file::CoreFile;
+pub(super) use core_file::CoreFile;
 
 /// A folder for one core.
 struct Folder(tempfile::TempDir);

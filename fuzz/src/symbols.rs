@@ -1,0 +1,36 @@
+//! What holds of the symbols of every program, whatever its bytes.
+
+use residue_model::{Address, Pieces, Range, Region, Snapshot};
+use residue_target::symbols::{Modules, demangle};
+
+use crate::is_printable;
+
+const START: u64 = 0x7fff_0000;
+
+/// Takes bytes as the program that the kernel puts into every process, and asks for names and frames all over it.
+pub fn check(bytes: &[u8]) {
+    assert!(is_printable(&demangle(bytes)));
+    let end = START + bytes.len().next_multiple_of(4096) as u64;
+    let region = Region {
+        range: Range { start: Address(START), end: Address(end) },
+        name: Some("[vdso]".into()),
+        ..Region::default()
+    };
+    let snapshot = Snapshot { regions: vec![region], ..Snapshot::default() };
+    let memory = Pieces(vec![(Address(START), bytes)]);
+    let modules = Modules::of(&snapshot, &memory);
+    let step = (bytes.len() / 64).max(1);
+    for at in (0..bytes.len()).step_by(step) {
+        let address = Address(START + at as u64);
+        if let Some(symbol) = modules.symbol_at(address) {
+            let text = symbol.to_string();
+            assert!(is_printable(&text) && text.len() < 1 << 16);
+            assert_eq!(Address(symbol.start.0.wrapping_add(symbol.offset.0)), address);
+        }
+        let mut registers = [START + 16; 27];
+        registers[16] = address.0;
+        let frames = modules.frames(&registers, &memory);
+        assert!(frames.len() <= 4096);
+        assert!(frames.iter().all(|frame| frame.stack.start <= frame.stack.end));
+    }
+}
