@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn texts_tell_what_a_program_has_inside() {
-        let texts = b"\0<jemalloc>: out of memory\05.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c\0\
+        let texts = b"\0<jemalloc>: out of memory\x005.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c\0\
             /rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/panicking.rs\0";
         let all = seen(&[], texts, &[]);
         let told = |name| of(name, &all).and_then(|known| known.version.as_deref());

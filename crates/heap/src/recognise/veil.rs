@@ -34,8 +34,6 @@ impl Veiled {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn only_the_veiled_form_is_kept() {
         let text = veiled!(b"\xff Go buildinf:");
