@@ -10,6 +10,7 @@ mod glibc;
 mod image;
 mod jemalloc;
 mod mallocng;
+mod pymalloc;
 mod recognise;
 mod walker;
 
@@ -17,4 +18,5 @@ pub use glibc::Glibc;
 pub use image::Image;
 pub use jemalloc::Jemalloc;
 pub use mallocng::Mallocng;
+pub use pymalloc::Pymalloc;
 pub use walker::{HeapWalker, Walked, walk};

@@ -17,21 +17,20 @@ use residue_model::Recognised;
 use crate::Image;
 use library::Library;
 
-/// What else is there, beside what walkers have found.
-pub(crate) fn recognise(image: &Image<'_>, walked: &[Recognised]) -> Vec<Recognised> {
+/// Adds what else is there to what walkers have found.
+pub(crate) fn recognise(image: &Image<'_>, found: &mut Vec<Recognised>) {
     let libraries = Library::all(image.regions);
-    let mut found = go::find(image, &libraries);
-    found.extend(mimalloc::find(image));
-    for named in known::by_names(image, &libraries).into_iter().chain(texts::find(image, &libraries)) {
-        let is_walked = walked.iter().any(|walked| walked.name.starts_with(&named.name));
-        match found.iter_mut().find(|known| known.name == named.name) {
-            // Told twice: the structure, then the name, then a text, which knows the version best.
-            Some(known) => known.version = named.version.or_else(|| known.version.take()),
-            None if !is_walked => found.push(named),
-            None => {}
+    let structured = go::find(image, &libraries).into_iter().chain(mimalloc::find(image));
+    let named = known::by_names(image, &libraries).into_iter().chain(texts::find(image, &libraries));
+    for told in structured.chain(named) {
+        let is_same = |known: &&mut Recognised| known.name.starts_with(&told.name);
+        match found.iter_mut().find(is_same) {
+            // Told twice: by its structure, by a name, by a text. The last knows the version best.
+            Some(known) if !known.walked => known.version = told.version.or_else(|| known.version.take()),
+            Some(known) => known.version = known.version.take().or(told.version),
+            None => found.push(told),
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -64,7 +63,9 @@ mod tests {
     fn seen(variables: &[u8], texts: &[u8], segment: &[u8]) -> Vec<Recognised> {
         let pieces = Pieces(vec![(Address(0x2000), variables), (Address(SEGMENT), segment)]);
         let texts = Pieces(vec![(Address(0x1000), texts)]);
-        recognise(&Image { pieces: &pieces, regions: &regions(), threads: &[], rest: &texts }, &[])
+        let mut found = Vec::new();
+        recognise(&Image { pieces: &pieces, regions: &regions(), threads: &[], rest: &texts }, &mut found);
+        found
     }
 
     fn of<'a>(name: &str, all: &'a [Recognised]) -> Option<&'a Recognised> {
@@ -122,6 +123,8 @@ mod tests {
     #[test]
     fn no_memory_is_no_allocator() {
         let image = Image { pieces: &Pieces::default(), regions: &[], threads: &[], rest: &NoMemory };
-        assert!(recognise(&image, &[]).is_empty());
+        let mut found = Vec::new();
+        recognise(&image, &mut found);
+        assert!(found.is_empty());
     }
 }
