@@ -1,6 +1,6 @@
 //! A pool: blocks of one size, and who of them is free.
 //!
-//! Source: Python 3.6 to 3.13 `Objects/obmalloc.c` and `Include/internal/pycore_obmalloc.h`, `struct pool_header`, as
+//! Source: Python 2.7 to 3.13 `Objects/obmalloc.c` and `Include/internal/pycore_obmalloc.h`, `struct pool_header`, as
 //! 64-bit programs have it.
 
 use residue_model::{Address, Range, Run};
@@ -24,10 +24,12 @@ pub(super) struct Layout {
 }
 
 /// The layouts that there are. Blocks have 512 bytes at most in all of them.
+///
+/// Late releases of 2.7 to 3.7 align blocks to 16 as 3.8 does; earlier ones to 8.
 pub(super) const LAYOUTS: [Layout; 3] = [
-    Layout { versions: "3.10 ... 3.14", pool: 16 << 10, arena: 1 << 20, unit: 16 },
-    Layout { versions: "3.7 ... 3.9", pool: 4 << 10, arena: 256 << 10, unit: 16 },
-    Layout { versions: "2.5 ... 3.6", pool: 4 << 10, arena: 256 << 10, unit: 8 },
+    Layout { versions: "3.10 ... 3.13", pool: 16 << 10, arena: 1 << 20, unit: 16 },
+    Layout { versions: "to 3.9", pool: 4 << 10, arena: 256 << 10, unit: 16 },
+    Layout { versions: "to 3.9, blocks of multiples of 8", pool: 4 << 10, arena: 256 << 10, unit: 8 },
 ];
 const LARGEST: u64 = 512;
 

@@ -22,7 +22,7 @@ pub(super) struct Known {
 }
 
 /// In which order they are looked for and told.
-pub(super) const KNOWN: [Known; 14] = [
+pub(super) const KNOWN: [Known; 15] = [
     Known {
         name: "jemalloc",
         files: &["libjemalloc.so", "libjemalloc-"],
@@ -68,6 +68,8 @@ pub(super) const KNOWN: [Known; 14] = [
         mapping: None,
         text: Some(Text { mark: veiled!(b"ERROR: AddressSanitizer: attempting "), version: None }),
     },
+    // Before 1.2.1 it had another allocator, which has no structure that tells it apart.
+    Known { name: "musl", files: &["ld-musl", "libc.musl"], version: unnamed, mapping: None, text: None },
     Known { name: "Hoard", files: &["libhoard"], version: unnamed, mapping: None, text: None },
     Known { name: "snmalloc", files: &["libsnmalloc"], version: unnamed, mapping: None, text: None },
     Known { name: "Boehm's collector", files: &["libgc.so"], version: unnamed, mapping: None, text: None },
