@@ -75,6 +75,20 @@ pub struct EarlierRecord {
     pub bytes: u64,
 }
 
+impl EarlierRecord {
+    /// What a later run needs to know of a record.
+    pub fn of(record: &Record) -> EarlierRecord {
+        EarlierRecord {
+            kind: record.kind.key().to_owned(),
+            name: record.what.name().into_owned(),
+            size: record.size.map(|size| size.0),
+            ring: record.ring,
+            blocks: record.amount.blocks,
+            bytes: record.amount.bytes.0,
+        }
+    }
+}
+
 /// Which records are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordFilter<'a> {

@@ -18,6 +18,7 @@ pub mod content;
 mod diagnosis;
 mod diff;
 mod error;
+pub mod examined;
 pub mod finding;
 mod fragmentation;
 pub mod growth;

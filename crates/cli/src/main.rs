@@ -34,6 +34,10 @@ fn main() -> ExitCode {
         Command::Map(map) => cmd::map::run(map, &mut output),
         Command::Search(search) => cmd::search::run(search, &mut output),
         Command::Read(read) => cmd::read::run(read, &mut output),
+        Command::Heap(heap) => cmd::heap::run(heap, &mut output),
+        Command::Leaks(leaks) => cmd::leaks::run(leaks, &mut output),
+        Command::Blocks(blocks) => cmd::blocks::run(blocks, &mut output),
+        Command::Refs(refs) => cmd::refs::run(refs, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         #[cfg(any(target_os = "linux", windows))]

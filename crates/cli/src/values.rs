@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-#[cfg(not(windows))]
 use residue::analysis::parse_size;
-#[cfg(not(windows))]
+use residue::analysis::reachability::{Heuristics, LeakKind};
 use residue::model::Bytes;
+
+use crate::arguments::Kinds;
 
 /// WinDbg writes `-f:Unk`.
 #[allow(clippy::unnecessary_wraps, reason = "a value parser may fail")]
@@ -13,9 +14,33 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
     Ok(text.strip_prefix(':').unwrap_or(text).to_owned())
 }
 
-#[cfg(not(windows))]
 pub(crate) fn size(text: &str) -> Result<Bytes, String> {
     parse_size(text).ok_or_else(|| "write 4096, 128K, 1M or 2G".into())
+}
+
+/// Reads a length: in hexadecimal behind `0x`, otherwise as sizes are.
+pub(crate) fn length(text: &str) -> Result<Bytes, String> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok().map(Bytes),
+        None => parse_size(text),
+    }
+    .ok_or_else(|| "write 64, 0x1000, 4K or 1M".into())
+}
+
+/// Reads names of memcheck's heuristics.
+pub(crate) fn heuristics(text: &str) -> Result<Heuristics, String> {
+    Heuristics::parse(text)
+        .ok_or_else(|| "write all, none, or some of stdstring,length64,newarray,multipleinheritance".into())
+}
+
+/// Reads kinds of loss.
+pub(crate) fn kinds(text: &str) -> Result<Kinds, String> {
+    if text == "all" {
+        return Ok(Kinds(LeakKind::ALL.to_vec()));
+    }
+    let kind = |word: &str| LeakKind::ALL.into_iter().find(|kind| kind.key() == word.trim());
+    let kinds: Option<Vec<LeakKind>> = text.split(',').map(kind).collect();
+    kinds.map(Kinds).ok_or_else(|| "write all, or some of definite,indirect,possible,reachable".into())
 }
 
 /// Reads `500ms`, `30s`, `5m`, `2h`; a bare number is seconds.

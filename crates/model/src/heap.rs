@@ -73,6 +73,8 @@ pub struct Arena {
     pub cached_bytes: Bytes,
     /// How many blocks these are.
     pub cached_blocks: u64,
+    /// Of the cached, what stands in fastbins: glibc counts that as free, and what thread caches keep as in use.
+    pub fast_bytes: Bytes,
     /// The free end, from which new blocks are cut.
     pub top_bytes: Bytes,
     /// The allocator's own: headers of arenas, caches, fenceposts.

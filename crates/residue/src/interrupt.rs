@@ -30,6 +30,20 @@ impl Interrupt {
         self.wait(Duration::ZERO)
     }
 
+    /// Waits until something is done, at most so long; `true` when it is set off.
+    pub(crate) fn wait_for(&self, time: Duration, is_done: impl Fn() -> bool) -> bool {
+        const STEP: Duration = Duration::from_millis(2);
+        let mut waited = Duration::ZERO;
+        while waited < time && !is_done() {
+            if self.is_set() {
+                return true;
+            }
+            thread::sleep(STEP);
+            waited += STEP;
+        }
+        self.is_set()
+    }
+
     /// Waits; returns early, and `true`, when it is set off.
     pub fn wait(&self, time: Duration) -> bool {
         if self.seen.get() {

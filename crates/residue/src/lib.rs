@@ -19,7 +19,9 @@ mod dump;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod elsewhere;
 mod error;
+mod examination;
 mod extract;
+mod heaps;
 mod interrupt;
 #[cfg(any(target_os = "linux", windows))]
 mod live;
@@ -40,7 +42,9 @@ pub use dump::dump;
 pub const HERE: model::Os = if cfg!(windows) { model::Os::Windows } else { model::Os::Linux };
 
 pub use error::{Error, Result};
+pub use examination::{Examination, HeapProgress};
 pub use extract::extract;
+pub use heaps::{LeakPlan, blocks_of, heaps, leaks, refs};
 pub use interrupt::{Interrupt, Interrupter};
 #[cfg(any(target_os = "linux", windows))]
 pub use live::watch;
@@ -63,7 +67,8 @@ pub use residue_target::live::write_whole;
 pub use residue_target::procfs::printable;
 pub use residue_target::windows::{Check, Outcome, Selfcheck};
 pub use residue_target::{
-    Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, Target, is_dump, open_dump,
+    Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, StillProgress, Stillness, Target, is_dump,
+    open_dump,
 };
 pub use search::{Mapped, read, search, searchable};
 #[cfg(windows)]

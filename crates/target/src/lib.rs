@@ -45,5 +45,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use minidump::Minidump;
 pub use open::{is_dump, open_dump};
 pub use reading::Reading;
-pub use still::{Still, StillProgress, Stillness, Stop};
+pub use still::{Still, StillProgress, Stillness};
 pub use target::Target;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use memmap2::MmapMut;
-use residue_model::{Bytes, Pieces, Range, Snapshot};
+use residue_model::{Bytes, Pieces, Range, Snapshot, Stop};
 
 use crate::image::Segments;
 use crate::{Estimate, Result, Target};
@@ -29,19 +29,6 @@ pub enum StillProgress {
     Stopped,
     /// All threads run again. So long they stood.
     Resumed(Duration),
-}
-
-/// What holding still cost a running process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stop {
-    /// How long it was expected to stand.
-    pub estimated: Duration,
-    /// How long it stood.
-    pub measured: Duration,
-    /// How much of that it took to fork; `None` when it did not.
-    pub forking: Option<Duration>,
-    /// How much memory was copied.
-    pub copied: Bytes,
 }
 
 /// A target that does not change while it is examined.

@@ -4,12 +4,14 @@ mod pins;
 mod sizes;
 
 use residue_model::{Bytes, Heap};
+use serde::Serialize;
 
 pub use pins::{Pin, Pins};
 pub use sizes::{SizeRow, TypeRow, Types as TypeSums, sizes, types};
 
 /// Why the memory of a heap is as large as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HeapState {
     /// The program has most of it: whether that is a leak, who points at it tells.
     Live,

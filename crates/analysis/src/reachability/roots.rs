@@ -78,7 +78,7 @@ pub fn roots(
         }
         let mut root = of_region(region, regions, threads);
         if let Some(same) = roots.iter_mut().find(|other| is_same(other, &root)) {
-            same.ranges.extend(ranges)
+            same.ranges.extend(ranges);
         } else {
             root.ranges = ranges;
             roots.push(root);

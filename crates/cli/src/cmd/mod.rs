@@ -1,13 +1,18 @@
 //! One file a command: parse, call, print.
 
+pub(crate) mod blocks;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod demo;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod dump;
+pub(crate) mod examined;
+pub(crate) mod heap;
+pub(crate) mod leaks;
 pub(crate) mod map;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod ps;
 pub(crate) mod read;
+pub(crate) mod refs;
 pub(crate) mod search;
 #[cfg(windows)]
 pub(crate) mod selfcheck;

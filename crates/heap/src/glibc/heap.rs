@@ -290,7 +290,7 @@ fn assemble(image: &Image<'_>, heap: &mut Heap, readings: Vec<Reading>, listed: 
     let mut runs = Vec::new();
     let mut damage: Vec<Damage> = Vec::new();
     for (reading, listed) in readings.into_iter().zip(listed) {
-        heap.arenas.push(arena(image, &reading));
+        heap.arenas.push(arena(image, &reading, listed.fast.bytes));
         for walk in reading.walks {
             damage.extend(walk.damage);
             runs.push(walk.run);
@@ -319,7 +319,7 @@ fn assemble(image: &Image<'_>, heap: &mut Heap, readings: Vec<Reading>, listed: 
     heap.damage = damage;
 }
 
-fn arena(image: &Image<'_>, reading: &Reading) -> Arena {
+fn arena(image: &Image<'_>, reading: &Reading, fast_bytes: u64) -> Arena {
     let in_use = reading.sum(|walk| walk.in_use);
     let (free, top) = (reading.sum(|walk| walk.free), reading.top_bytes());
     let fences: u64 = reading.walks.iter().map(|walk| walk.fence_bytes).sum();
@@ -336,6 +336,7 @@ fn arena(image: &Image<'_>, reading: &Reading) -> Arena {
         free_blocks: free.count,
         cached_bytes: Bytes(reading.cached.bytes),
         cached_blocks: reading.cached.count,
+        fast_bytes: Bytes(fast_bytes),
         top_bytes: Bytes(top),
         own_bytes: Bytes(reading.header_bytes + fences + reading.own.bytes),
         largest_free: Bytes(largest.max(top)),

@@ -120,6 +120,8 @@ impl Found {
             ("arena_max", word(0x20), Some(0)),
             ("mmap_max", int(self.layout.n_mmaps + 4), Some(65536)),
             ("mmap_threshold_is_fixed", int(self.layout.n_mmaps + 12), Some(0)),
+            ("max_mmap_regions", int(self.layout.n_mmaps + 8), None),
+            ("max_mmap_bytes", word(self.layout.mmapped_mem + 8), None),
             ("tcache_max_bytes", cache(8), None),
             ("tcache_count", cache(16), Some(limit)),
         ];

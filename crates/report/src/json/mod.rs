@@ -3,18 +3,24 @@
 //! Every document is written straight to the output, field by field: 60 000 regions never stand in memory as text.
 
 mod dump;
+mod heap;
+mod leaks;
 mod map;
 mod ps;
 mod read;
+mod refs;
 mod search;
 mod triage;
 mod verdict;
 mod watch;
 
 pub use dump::{DumpedRow, dump};
+pub use heap::heap;
+pub use leaks::{blocks, leaks, read_leaks};
 pub use map::{diff, map, read_map};
 pub use ps::{machine, processes};
 pub use read::{Extracted, Found, extracted, read, texts};
+pub use refs::refs;
 pub use search::search;
 pub use triage::triage;
 pub use watch::watch;

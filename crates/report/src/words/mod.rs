@@ -3,6 +3,7 @@
 mod content;
 mod finding;
 mod footprint;
+mod heap;
 mod region;
 mod search;
 mod target;
@@ -11,6 +12,7 @@ mod verdict;
 pub use content::{ContentText, content};
 pub use finding::{FindingText, finding, no_findings};
 pub use footprint::{committed, footprint};
+pub use heap::{arena, heuristics, holding, leak_kind, leaks, root, root_name, stop, verified, walked};
 pub use region::{protection, remark};
 pub use search::preview;
 pub(crate) use target::quoted;

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use memmap2::MmapMut;
-use residue_model::{AddressSpace, Bytes, Gap, Process, ProcessId, Range, Snapshot, Thread};
+use residue_model::{AddressSpace, Bytes, Gap, Process, ProcessId, Range, Snapshot, Stop, Thread};
 
 use super::dump::copy::hurry;
 use super::freeze::{Frozen, letter, traced};
@@ -23,7 +23,7 @@ use super::map::{Map, WishList};
 use super::snapshot::{attach_segments, ended, explain, identify, layout, lowest_address, still_runs};
 use super::{ProcDir, threads};
 use crate::still::Copied;
-use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness, Stop};
+use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness};
 
 use choice::Choice;
 

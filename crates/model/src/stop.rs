@@ -1,0 +1,16 @@
+use std::time::Duration;
+
+use crate::Bytes;
+
+/// What holding still cost a running process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stop {
+    /// How long it was expected to stand.
+    pub estimated: Duration,
+    /// How long it stood.
+    pub measured: Duration,
+    /// How much of that it took to fork; `None` when it did not.
+    pub forking: Option<Duration>,
+    /// How much memory was copied.
+    pub copied: Bytes,
+}

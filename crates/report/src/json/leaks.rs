@@ -1,0 +1,198 @@
+use std::io::{Read, Write};
+
+use residue_analysis::examined::{BlocksReport, LeakReport};
+use residue_analysis::leaks::{EarlierRecord, Record, RecordChange};
+use residue_analysis::reachability::{Amount, LeakKind, Root, RootKind};
+use residue_model::{Address, Bytes, Recognised};
+use serde::{Deserialize, Serialize};
+
+use super::heap::{HeapRow, stopped};
+use super::{Target, write};
+use crate::{Result, words};
+
+#[derive(Serialize)]
+struct LeaksBody<'a> {
+    heaps: Vec<HeapRow<'a>>,
+    recognised: &'a [Recognised],
+    checked: bool,
+    totals: Option<Totals>,
+    leaks: Vec<RecordRow<'a>>,
+    roots: Vec<RootRow<'a>>,
+    heuristics: Option<String>,
+    stopped_ms: Option<f64>,
+    estimated_ms: Option<f64>,
+    fuzzy: bool,
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    definite: Amount,
+    indirect: Amount,
+    possible: Amount,
+    reachable: Amount,
+}
+
+#[derive(Serialize)]
+struct RecordRow<'a> {
+    record: u32,
+    kind: LeakKind,
+    blocks: u64,
+    bytes: Bytes,
+    retained_blocks: u64,
+    retained_bytes: Bytes,
+    cycle: bool,
+    members: Option<u32>,
+    #[serde(rename = "type")]
+    what: String,
+    size: Option<Bytes>,
+    preview: Option<&'a str>,
+    since: Option<RecordChange>,
+    addresses: &'a [Address],
+}
+
+#[derive(Serialize)]
+struct RootRow<'a> {
+    kind: RootKind,
+    name: Option<&'a str>,
+    thread: Option<u32>,
+    blocks: u64,
+    bytes: Bytes,
+}
+
+impl<'a> RootRow<'a> {
+    fn of((root, amount): &'a (Root, Amount)) -> RootRow<'a> {
+        RootRow {
+            kind: root.kind,
+            name: root.name.as_deref(),
+            thread: root.thread,
+            blocks: amount.blocks,
+            bytes: amount.bytes,
+        }
+    }
+}
+
+impl<'a> RecordRow<'a> {
+    fn of(record: &'a Record, addresses: usize) -> RecordRow<'a> {
+        RecordRow {
+            record: record.number,
+            kind: record.kind,
+            blocks: record.amount.blocks,
+            bytes: record.amount.bytes,
+            retained_blocks: record.retained.blocks,
+            retained_bytes: record.retained.bytes,
+            cycle: record.ring.is_some(),
+            members: record.ring,
+            what: record.what.name().into_owned(),
+            size: record.size,
+            preview: record.preview.as_deref(),
+            since: record.change,
+            addresses: &record.addresses[..record.addresses.len().min(addresses)],
+        }
+    }
+}
+
+/// Writes `residue.leaks/1`, with at most so many addresses a record.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn leaks(out: &mut impl Write, report: &LeakReport, addresses: usize) -> Result<()> {
+    let seen = &report.seen;
+    let total = |kind| report.total(kind).unwrap_or_default();
+    let body = LeaksBody {
+        heaps: HeapRow::all(seen),
+        recognised: &seen.recognised,
+        checked: report.totals.is_some(),
+        totals: report.totals.map(|_| Totals {
+            definite: total(LeakKind::Definite),
+            indirect: total(LeakKind::Indirect),
+            possible: total(LeakKind::Possible),
+            reachable: total(LeakKind::Reachable),
+        }),
+        leaks: report.records.iter().map(|record| RecordRow::of(record, addresses)).collect(),
+        roots: report.holders.iter().filter(|(_, amount)| amount.blocks > 0).map(RootRow::of).collect(),
+        heuristics: report.heuristics.map(words::heuristics),
+        stopped_ms: stopped(seen),
+        estimated_ms: seen.stop.map(|stop| stop.estimated.as_secs_f64() * 1000.0),
+        fuzzy: seen.is_fuzzy,
+        interrupted: report.interrupted,
+    };
+    write(out, "residue.leaks/1", Target::of(&seen.snapshot), &seen.gaps, body)
+}
+
+/// The part of `residue.leaks/1` that a later run is compared with.
+#[derive(Deserialize)]
+struct EarlierDocument {
+    schema: String,
+    leaks: Vec<EarlierRow>,
+}
+
+#[derive(Deserialize)]
+struct EarlierRow {
+    kind: String,
+    #[serde(rename = "type")]
+    what: String,
+    size: Option<u64>,
+    members: Option<u32>,
+    blocks: u64,
+    bytes: u64,
+}
+
+/// Reads the records of a saved `residue.leaks/1`.
+///
+/// # Errors
+/// When it is not one.
+pub fn read_leaks(from: impl Read) -> Result<Vec<EarlierRecord>> {
+    let document: EarlierDocument = serde_json::from_reader(from)?;
+    if document.schema != "residue.leaks/1" {
+        let error = serde::de::Error::custom(format!("it is a `{}`, no `residue.leaks/1`", document.schema));
+        return Err(serde_json::Error::into(error));
+    }
+    Ok(document.leaks.into_iter().map(EarlierRow::record).collect())
+}
+
+impl EarlierRow {
+    fn record(self) -> EarlierRecord {
+        EarlierRecord {
+            kind: self.kind,
+            name: self.what,
+            size: self.size,
+            ring: self.members,
+            blocks: self.blocks,
+            bytes: self.bytes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BlocksBody<'a> {
+    #[serde(flatten)]
+    record: RecordRow<'a>,
+    list: Vec<BlockRow<'a>>,
+    stopped_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct BlockRow<'a> {
+    address: Address,
+    size: Bytes,
+    preview: Option<&'a str>,
+}
+
+/// Writes `residue.blocks/1`.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn blocks(out: &mut impl Write, report: &BlocksReport) -> Result<()> {
+    let list = report.blocks.iter().map(|block| BlockRow {
+        address: block.range.start,
+        size: block.range.size(),
+        preview: block.preview.as_deref(),
+    });
+    let body = BlocksBody {
+        record: RecordRow::of(&report.record, 0),
+        list: list.collect(),
+        stopped_ms: stopped(&report.seen),
+    };
+    write(out, "residue.blocks/1", Target::of(&report.seen.snapshot), &report.seen.gaps, body)
+}
