@@ -44,6 +44,6 @@ pub fn walk(image: &Image<'_>) -> Walked {
     for walker in walkers {
         walked.join(walker.walk(image));
     }
-    crate::recognise::recognise(image, &mut walked.recognised);
+    crate::recognise::recognise(image, &mut walked);
     walked
 }

@@ -126,15 +126,17 @@ impl Known {
     fn loaded(&self, image: &Image<'_>, libraries: &[Library]) -> Option<Recognised> {
         let is_its = |library: &&Library| self.files.iter().any(|file| library.file_name().starts_with(file));
         let all = || libraries.iter().filter(is_its);
-        let used = all().find(|library| library.points_to_memory(image, libraries));
-        let library = used.or_else(|| all().next())?;
-        let evidence = if used.is_some() {
+        let mut each = all().map(|library| (library, library.memory(image, libraries)));
+        let used = each.find(|(_, holds)| !holds.is_empty());
+        let is_used = used.is_some();
+        let (library, holds) = used.or_else(|| Some((all().next()?, Vec::new())))?;
+        let evidence = if is_used {
             format!("{} is mapped, and its variables point to memory", library.path)
         } else {
             format!("{} is mapped; nothing shows that it is used", library.path)
         };
         let version = all().find_map(self.version);
-        Some(Recognised { name: self.name.to_owned(), version, evidence, walked: false, holds: Vec::new() })
+        Some(Recognised { name: self.name.to_owned(), version, evidence, walked: false, holds })
     }
 }
 

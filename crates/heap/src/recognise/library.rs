@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use residue_model::{Address, Range, Region};
@@ -63,22 +64,30 @@ impl Library {
         version.starts_with(|digit: char| digit.is_ascii_digit()).then(|| version.to_owned())
     }
 
-    /// Whether its variables point to memory that no file stands behind, as those of an allocator in use do.
-    pub(super) fn points_to_memory(&self, image: &Image<'_>, all: &[Library]) -> bool {
+    /// Memory that its variables point to and no file stands behind: an allocator in use has some.
+    pub(super) fn memory(&self, image: &Image<'_>, all: &[Library]) -> Vec<Range> {
         // Zeros of other libraries stand without a name too, and whoever uses them points there.
-        let is_variable = |word| {
+        let is_variable = |range: Range| {
             let mut variables = all.iter().flat_map(|library| &library.variables);
-            variables.any(|range| range.contains(Address(word)))
+            variables.any(|variable| *variable == range)
         };
         let variables = self.variables.iter().flat_map(|range| image.pieces.within(*range));
         let words = variables.flat_map(|(_, bytes)| bytes.chunks_exact(8));
-        let mut own = words.filter_map(|word| word.try_into().ok().map(u64::from_le_bytes));
-        own.any(|word| image.region(word).is_some_and(is_heap) && !is_variable(word))
+        let words = words.filter_map(|word| word.try_into().ok().map(u64::from_le_bytes));
+        let pointed: BTreeSet<usize> =
+            words.filter_map(|word| Region::find(image.regions, Address(word))).collect();
+        let regions = pointed.into_iter().map(|index| &image.regions[index]);
+        regions
+            .filter(|region| is_heap(region))
+            .map(|region| region.range)
+            .filter(|range| !is_variable(*range))
+            .collect()
     }
 }
 
 fn is_heap(region: &Region) -> bool {
-    region.protection.write && region.is_private_anonymous() && !region.name().starts_with("[stack")
+    let is_stack = region.name().starts_with("[stack") || !region.threads.is_empty();
+    region.protection.write && region.is_private_anonymous() && !is_stack
 }
 
 #[cfg(test)]
@@ -122,7 +131,7 @@ mod tests {
             let bytes = word.to_le_bytes();
             let pieces = Pieces(vec![(Address(0x3010), &bytes[..])]);
             let image = Image { pieces: &pieces, regions: &regions, threads: &[], rest: &NoMemory };
-            all[0].points_to_memory(&image, &all)
+            !all[0].memory(&image, &all).is_empty()
         };
         assert!(points(0x2_0040));
         assert!(!points(0x3800), "its own");

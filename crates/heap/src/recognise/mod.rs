@@ -12,21 +12,31 @@ mod texts;
 mod veil;
 mod versions;
 
-use residue_model::Recognised;
+use residue_model::{Range, Recognised};
 
-use crate::Image;
+use crate::{Image, Walked};
 use library::Library;
 
 /// Adds what else is there to what walkers have found.
-pub(crate) fn recognise(image: &Image<'_>, found: &mut Vec<Recognised>) {
+pub(crate) fn recognise(image: &Image<'_>, walked: &mut Walked) {
+    let arenas = walked.heaps.iter().flat_map(|heap| &heap.arenas);
+    let walked_ranges: Vec<Range> = arenas.flat_map(|arena| arena.extents.iter().copied()).collect();
+    let found = &mut walked.recognised;
     let libraries = Library::all(image.regions);
     let structured = go::find(image, &libraries).into_iter().chain(mimalloc::find(image));
     let named = known::by_names(image, &libraries).into_iter().chain(texts::find(image, &libraries));
-    for told in structured.chain(named) {
+    for mut told in structured.chain(named) {
+        // It may have its memory from another allocator, of which every block was seen.
+        told.holds.retain(|range| !walked_ranges.iter().any(|walked| walked.overlap(*range).is_some()));
         let is_same = |known: &&mut Recognised| known.name.starts_with(&told.name);
         match found.iter_mut().find(is_same) {
             // Told twice: by its structure, by a name, by a text. The last knows the version best.
-            Some(known) if !known.walked => known.version = told.version.or_else(|| known.version.take()),
+            Some(known) if !known.walked => {
+                known.version = told.version.or_else(|| known.version.take());
+                if known.holds.is_empty() {
+                    known.holds = told.holds;
+                }
+            }
             Some(known) => known.version = known.version.take().or(told.version),
             None => found.push(told),
         }
@@ -35,7 +45,7 @@ pub(crate) fn recognise(image: &Image<'_>, found: &mut Vec<Recognised>) {
 
 #[cfg(test)]
 mod tests {
-    use residue_model::{Address, NoMemory, Pieces, Protection, Range, Region};
+    use residue_model::{Address, NoMemory, Pieces, Protection, Region};
 
     use super::*;
 
@@ -63,9 +73,9 @@ mod tests {
     fn seen(variables: &[u8], texts: &[u8], segment: &[u8]) -> Vec<Recognised> {
         let pieces = Pieces(vec![(Address(0x2000), variables), (Address(SEGMENT), segment)]);
         let texts = Pieces(vec![(Address(0x1000), texts)]);
-        let mut found = Vec::new();
+        let mut found = Walked::default();
         recognise(&Image { pieces: &pieces, regions: &regions(), threads: &[], rest: &texts }, &mut found);
-        found
+        found.recognised
     }
 
     fn of<'a>(name: &str, all: &'a [Recognised]) -> Option<&'a Recognised> {
@@ -123,8 +133,8 @@ mod tests {
     #[test]
     fn no_memory_is_no_allocator() {
         let image = Image { pieces: &Pieces::default(), regions: &[], threads: &[], rest: &NoMemory };
-        let mut found = Vec::new();
+        let mut found = Walked::default();
         recognise(&image, &mut found);
-        assert!(found.is_empty());
+        assert!(found.recognised.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
 use memchr::memmem::Finder;
-use residue_model::{Bytes, Recognised};
+use residue_model::{Bytes, Range, Recognised};
 
 use super::known::KNOWN;
 use super::library::Library;
@@ -57,7 +57,7 @@ struct Seeker {
 struct Mark {
     finder: Finder<'static>,
     version: Option<(Finder<'static>, Pick)>,
-    seen: Option<(String, bool)>,
+    seen: Option<(String, Vec<Range>)>,
     told: Option<String>,
 }
 
@@ -72,13 +72,13 @@ impl Seeker {
         let mut window = Vec::new();
         // Told when a mark is seen, and not for every library: it reads all variables.
         let used = OnceCell::new();
-        let is_used = || *used.get_or_init(|| library.points_to_memory(image, libraries));
+        let memory = || used.get_or_init(|| library.memory(image, libraries)).clone();
         for range in &library.fixed {
             let mut seam = Vec::new();
             let _ = image.rest.walk(*range, &mut window, &mut |_, piece| {
                 seam.extend_from_slice(&piece[..piece.len().min(SEAM)]);
-                self.look(&seam, library, &is_used);
-                self.look(piece, library, &is_used);
+                self.look(&seam, library, &memory);
+                self.look(piece, library, &memory);
                 seam.clear();
                 seam.extend_from_slice(&piece[piece.len().saturating_sub(SEAM)..]);
                 ControlFlow::Continue(())
@@ -86,9 +86,9 @@ impl Seeker {
         }
     }
 
-    fn look(&mut self, bytes: &[u8], library: &Library, is_used: &impl Fn() -> bool) {
+    fn look(&mut self, bytes: &[u8], library: &Library, memory: &impl Fn() -> Vec<Range>) {
         for mark in self.marks.iter_mut().map(|(_, mark)| mark).chain([&mut self.rust]) {
-            mark.look(bytes, library, is_used);
+            mark.look(bytes, library, memory);
         }
     }
 
@@ -101,9 +101,10 @@ impl Seeker {
             holds: Vec::new(),
         };
         let inside = self.marks.into_iter().filter_map(|(name, mark)| {
-            let (path, used) = mark.seen?;
-            let doubt = if used { "" } else { "; nothing shows that it is used" };
-            Some(recognised(name, mark.told, format!("its texts stand in {path}{doubt}"), false))
+            let (path, holds) = mark.seen?;
+            let doubt = if holds.is_empty() { "; nothing shows that it is used" } else { "" };
+            let evidence = format!("its texts stand in {path}{doubt}");
+            Some(Recognised { holds, ..recognised(name, mark.told, evidence, false) })
         });
         let rust = self.rust.seen.filter(|_| self.rust.told.is_some()).map(|(path, _)| {
             let evidence = format!("{path} was built from Rust; its blocks are those of the allocator");
@@ -120,9 +121,9 @@ impl Mark {
         Mark { finder: finder(text.mark), version, seen: None, told: None }
     }
 
-    fn look(&mut self, bytes: &[u8], library: &Library, is_used: &impl Fn() -> bool) {
+    fn look(&mut self, bytes: &[u8], library: &Library, memory: &impl Fn() -> Vec<Range>) {
         if self.seen.is_none() && self.finder.find(bytes).is_some() {
-            self.seen = Some((library.path.to_string(), is_used()));
+            self.seen = Some((library.path.to_string(), memory()));
         }
         if let Some((mark, pick)) = self.version.as_ref().filter(|_| self.told.is_none()) {
             let length = mark.needle().len();

@@ -92,7 +92,7 @@ fn a_free_list_that_ends_too_early_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn no_bytes_make_it_fail(changes in proptest::collection::vec((any::<prop::sample::Index>(), 0_u64..48, any::<u8>()), 1..20)) {
