@@ -45,6 +45,15 @@ static void expect(int right, const char *what)
     }
 }
 
+/* The signals that this thread blocks are still those that it asked to. */
+static void expect_mask(int is_main)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    expect(!sigismember(&set, SIGUSR1) && !sigismember(&set, SIGTERM), "the signal mask");
+    expect(sigismember(&set, SIGRTMIN) == !is_main, "the signal mask");
+}
+
 static void *computing(void *seed)
 {
     uint64_t put[40], seen[40];
@@ -80,6 +89,7 @@ static void *computing(void *seed)
               "xmm15");
 #endif
         expect(memcmp(put, seen, sizeof put) == 0, "a register");
+        expect_mask(0);
         add(&computed);
     }
     return NULL;
@@ -114,6 +124,7 @@ static void *sleeping(void *nothing)
         struct timespec nap = { .tv_nsec = 3000000 };
         unsigned long long begin = now();
         expect(nanosleep(&nap, NULL) == 0 && now() - begin >= 3000000, "nanosleep");
+        expect_mask(0);
         add(&slept);
     }
     return nothing;
@@ -124,6 +135,7 @@ static void *polling(void *nothing)
     for (;;) {
         unsigned long long begin = now();
         expect(poll(NULL, 0, 3) == 0 && now() - begin >= 3000000, "poll");
+        expect_mask(0);
         add(&polled);
     }
     return nothing;
@@ -136,6 +148,7 @@ static void *selecting(void *nothing)
     for (;;) {
         struct timespec nap = { .tv_nsec = 3000000 };
         expect(pselect(0, NULL, NULL, NULL, &nap, &all) == 0, "pselect");
+        expect_mask(0);
         add(&selected);
     }
     return nothing;
@@ -149,6 +162,7 @@ static void *waiting(void *nothing)
         unsigned long long begin = now();
         long answer = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &nap, NULL, 0);
         expect(answer == -1 && errno == ETIMEDOUT && now() - begin >= 3000000, "futex");
+        expect_mask(0);
         add(&waited);
     }
     return nothing;
@@ -159,6 +173,7 @@ static void *reading(void *nothing)
     char letter;
     for (;;) {
         expect(read(tube[0], &letter, 1) == 1, "read");
+        expect_mask(0);
         add(&got);
     }
     return nothing;
@@ -185,9 +200,9 @@ static void filter_calls(void)
         give_up("seccomp");
 }
 
-static char *lettered(const char *name, uintptr_t where)
+static char *lettered(const char *name, uintptr_t where, int kind)
 {
-    char *pages = island(where, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    char *pages = island(where, 64 * KIB, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1);
     memset(pages, 'x', 64 * KIB);
     fact_address(name, pages);
     return pages;
@@ -197,10 +212,11 @@ int main(int count, char **arguments)
 {
     if (quantity(count, arguments, "filtered", 0))
         filter_calls();
-    if (madvise(lettered("kept", 0x100000000000), 64 * KIB, MADV_DONTFORK) != 0)
+    if (madvise(lettered("kept", 0x100000000000, MAP_PRIVATE), 64 * KIB, MADV_DONTFORK) != 0)
         give_up("madvise");
-    if (madvise(lettered("wiped", 0x110000000000), 64 * KIB, MADV_WIPEONFORK) != 0)
+    if (madvise(lettered("wiped", 0x110000000000, MAP_PRIVATE), 64 * KIB, MADV_WIPEONFORK) != 0)
         give_up("madvise");
+    lettered("shared", 0x130000000000, MAP_SHARED);
     size_t size = quantity(count, arguments, "mib", 16) * MIB;
     char *start_of_heap =
         island(0x120000000000, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -239,6 +255,7 @@ int main(int count, char **arguments)
     tell("ready");
     for (char line[64]; hear(line, sizeof line);) {
         expect(write(tube[1], "", 1) == 1, "write");
+        expect_mask(1);
         fact_number("computed", computed);
         fact_number("slept", slept);
         fact_number("polled", polled);

@@ -32,7 +32,9 @@ pub(super) fn copy(pid: ProcessId, runs: &[Range], room: &mut [u8]) -> Result<Ve
         let mut unreadable = Vec::new();
         for reader in started {
             let found = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            found.into_iter().for_each(|range| leave_out(&mut unreadable, range));
+            for range in found {
+                leave_out(&mut unreadable, range);
+            }
         }
         Ok(unreadable)
     })

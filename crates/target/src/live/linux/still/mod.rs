@@ -241,7 +241,10 @@ impl Moment {
         snapshot.process.threads = Some(snapshot.threads.len() as u64);
         snapshot.process.maps = Some(snapshot.regions.len() as u64);
         snapshot.space = AddressSpace::of(&snapshot.regions, lowest_address(proc_dir));
+        // What it finds missing was found before.
+        let found = snapshot.gaps.len();
         attach_segments(proc_dir, snapshot);
+        snapshot.gaps.truncate(found);
         snapshot.gaps.extend(self.choice.gaps.into_iter().chain(self.gaps));
         Ok(())
     }
