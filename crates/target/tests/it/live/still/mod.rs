@@ -64,6 +64,16 @@ impl Busy {
         Busy { running: Program::build("busy").spawn(&arguments), mark }
     }
 
+    /// One for each system call that its main thread, which is the one that forks, can be in: `nanosleep`, `poll`,
+    /// `pselect`, `futex` and `read`.
+    fn start_all(name: &str, options: &[&str]) -> Vec<Busy> {
+        let start = |main: u32| {
+            let option = format!("main={main}");
+            Busy::start(&format!("{name}.{main}"), &[options, &[&option]].concat())
+        };
+        (0..5).map(start).collect()
+    }
+
     /// All goes on, nothing went wrong, nobody holds it, and it has no child, dead or alive.
     fn is_well(&mut self) {
         let counts = ["computed", "slept", "polled", "selected", "waited", "got"];
