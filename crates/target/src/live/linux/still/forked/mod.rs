@@ -55,10 +55,10 @@ impl Child {
             letter(proc_dir, pid, pid.0)?;
             thread::sleep(NAP);
         }
-        let what = format!("that the child {pid} of the snapshot is gone");
+        let what = format!("whether the child {pid} of the snapshot is gone");
         Some(Gap::new(
             what,
-            "it has ended, but its parent does not wait for it: a zombie stays in the list of processes",
+            "it has ended; until its parent takes note, a zombie stays in the list of processes",
         ))
     }
 }
