@@ -1,4 +1,7 @@
 //! Running processes held still: what is seen of them, and how they fare.
+//!
+//! A program of its own: the copies take memory, and other tests count theirs.
+#![cfg(target_os = "linux")]
 
 mod contents;
 mod gaps;
