@@ -91,7 +91,7 @@ impl Heuristics {
     }
 }
 
-/// Whether an object of CPython stands at an address: it has a count, and a type whose type's type is `type`, the only
+/// Whether an object of Python stands at an address: it has a count, and a type whose type's type is `type`, the only
 /// one that is its own. Source: `Include/object.h`, `Include/internal/pycore_gc.h`.
 fn is_python(pieces: &Pieces<'_>, object: u64) -> bool {
     let kind_of =
