@@ -65,6 +65,7 @@ pub use residue_target::live::host::{HeapSums, own_heaps};
 #[cfg(any(target_os = "linux", windows))]
 pub use residue_target::live::write_whole;
 pub use residue_target::procfs::printable;
+pub use residue_target::held;
 pub use residue_target::windows::{Check, Outcome, Selfcheck};
 pub use residue_target::{
     Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, StillProgress, Stillness, Target, is_dump,
