@@ -549,13 +549,13 @@ pub(crate) struct DumpArgs {
 #[cfg(target_os = "linux")]
 #[derive(Args)]
 #[command(after_help = "\
-It adds the command `residue` to gdb, for the program that gdb has stopped and for a core that gdb reads. The program is
-not disturbed: gdb holds it, and Residue reads its memory. In gdb, `help residue` tells the rest.
+It adds the command `residue` to gdb, for the program that gdb has stopped, or a core that it reads.
+gdb holds the program, Residue reads its memory. In gdb, `help residue` tells the rest.
 
 Examples:
   residue gdb -o residue.py
   gdb -x residue.py -ex 'break finish' -ex run -ex 'residue leaks' ./program
-  echo source $PWD/residue.py >> ~/.gdbinit       for each gdb from now on
+  echo source $PWD/residue.py >> ~/.gdbinit
 
   (gdb) residue leaks
   (gdb) residue refs session --to-root

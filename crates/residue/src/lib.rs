@@ -58,6 +58,7 @@ pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
 pub use residue_target::Care;
+pub use residue_target::held;
 #[cfg(any(target_os = "linux", windows))]
 pub use residue_target::live::host::{DumpOptions, Probe};
 #[cfg(windows)]
@@ -65,7 +66,6 @@ pub use residue_target::live::host::{HeapSums, own_heaps};
 #[cfg(any(target_os = "linux", windows))]
 pub use residue_target::live::write_whole;
 pub use residue_target::procfs::printable;
-pub use residue_target::held;
 pub use residue_target::windows::{Check, Outcome, Selfcheck};
 pub use residue_target::{
     Detail, DumpProgress, Dumped, Error as TargetError, ErrorKind, StillProgress, Stillness, Target, is_dump,

@@ -28,8 +28,9 @@ struct Processor {
 const PROCESSORS: [Processor; 3] = [
     Processor {
         general: &[
-            "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
-            "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+            "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi",
+            "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs",
+            "gs",
         ],
         program_counter: "rip",
         stack_pointer: "rsp",
@@ -46,9 +47,9 @@ const PROCESSORS: [Processor; 3] = [
     },
     Processor {
         general: &[
-            "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
-            "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30",
-            "sp", "pc", "cpsr",
+            "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+            "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28",
+            "x29", "x30", "sp", "pc", "cpsr",
         ],
         program_counter: "pc",
         stack_pointer: "sp",
@@ -161,7 +162,10 @@ mod tests {
             assert!(told(bad).contains(words), "{bad:?}: {}", told(bad));
         }
         assert_eq!(told(&format!("{good}\n{good} rip=0x1")), "line 2 of registers: `rip` is told twice");
-        assert_eq!(told(&format!("{good} k0=0x1")), "line 1 of registers: `k0` is no register that is asked for");
+        assert_eq!(
+            told(&format!("{good} k0=0x1")),
+            "line 1 of registers: `k0` is no register that is asked for"
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 Load it with `source FILE` or `gdb -x FILE`; then `help residue`.
 """
 
+import codecs
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
@@ -12,6 +14,9 @@ import tempfile
 import gdb
 
 PRINTED_BY = os.fsdecode(b"residue")
+
+# Seconds between two looks whether somebody has pressed Ctrl-C.
+LOOK_EVERY = 0.2
 
 # Registers by the names that gdb has, in the order of the kernel. Residue wants all of one processor.
 REGISTERS = {
@@ -109,7 +114,7 @@ def register(frame, name):
 
 
 def run(words, told):
-    """Runs residue to its end, shows what it says, and gives its exit code."""
+    """Runs residue to its end, shows what it says, and gives that and its exit code."""
     path = os.path.expanduser(gdb.parameter("residue-path"))
     environment = dict(os.environ)
     if gdb.parameter("width"):
@@ -130,7 +135,7 @@ def run(words, told):
         except OSError as error:
             raise gdb.GdbError("Cannot run %s: %s. See `help set residue-path`." % (path, error.strerror))
         try:
-            show(child)
+            shown = show(child)
         finally:
             # Whoever leaves the pager has seen enough.
             child.stdout.close()
@@ -141,16 +146,22 @@ def run(words, told):
         raise gdb.GdbError(said or "residue ended with %d." % code)
     if said:
         gdb.write(said + "\n", gdb.STDERR)
-    return code
+    return shown, code
 
 
 def show(child):
+    """Writes what residue says when it says it, and gives it all."""
+    decoder, shown, pipe = codecs.getincrementaldecoder("utf-8")("replace"), [], child.stdout.fileno()
     while True:
         try:
-            text = child.stdout.readline()
-            if not text:
-                return
-            gdb.write(text.decode(errors="replace"))
+            # A read would go on after Ctrl-C: gdb has its signals restart what they interrupt.
+            if not select.select([pipe], [], [], LOOK_EVERY)[0]:
+                continue
+            bytes = os.read(pipe, 65536)
+            shown.append(decoder.decode(bytes, not bytes))
+            gdb.write(shown[-1])
+            if not bytes:
+                return "".join(shown)
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
 
@@ -158,25 +169,27 @@ def show(child):
 def wait(child):
     while True:
         try:
-            return child.wait()
+            return child.wait(LOOK_EVERY)
+        except subprocess.TimeoutExpired:
+            pass
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
 
 
 def number(expression):
     """What an expression of the program means as an address or a length."""
-    value = gdb.parse_and_eval(expression)
-    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
-        value = value.referenced_value()
-    code = value.type.strip_typedefs().code
-    if code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY):
-        raise gdb.GdbError("`%s` is no address but %s: write &%s" % (expression, value.type, expression))
-    if code == gdb.TYPE_CODE_FUNC:
-        value = value.address
     try:
+        value = gdb.parse_and_eval(expression)
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+            value = value.referenced_value()
+        code = value.type.strip_typedefs().code
+        if code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY):
+            raise gdb.GdbError("`%s` is no address but a %s: write &%s" % (expression, value.type, expression))
+        if code == gdb.TYPE_CODE_FUNC:
+            value = value.address
         return int(value) & 0xFFFFFFFFFFFFFFFF
     except gdb.error as error:
-        raise gdb.GdbError("`%s` is no address: %s" % (expression, error))
+        raise gdb.GdbError("`%s`: %s" % (expression, error))
 
 
 class Residue(gdb.Command):
@@ -224,11 +237,15 @@ class Question(gdb.Command):
         if self.is_of_one_moment and not stopped.is_core:
             told = stopped.registers()
             words += ["--stopped-by-debugger", "-"]
-        code = run(words, told)
+        shown, code = run(words, told)
+        self.remember(shown, code)
         if code == 130:
             raise gdb.GdbError("Interrupted.")
         if code == 1:
             raise gdb.GdbError("What --fail-on asks for is so.")
+
+    def remember(self, shown, code):
+        pass
 
     def evaluated(self, words):
         given = 0
@@ -244,10 +261,12 @@ class Question(gdb.Command):
         return told + words[given:]
 
     def complete(self, text, word):
-        begun = text.split()[-1:] if not text.endswith(" ") else []
-        if self.addresses and not (begun and begun[0].startswith("-")):
+        begun = "" if not text or text[-1].isspace() else text.split()[-1]
+        if self.addresses and not begun.startswith("-"):
             return gdb.COMPLETE_EXPRESSION
-        return [option for option in self.options if option.startswith(word) or option.lstrip("-").startswith(word)]
+        # What gdb takes for the word begins behind the dashes.
+        known = len(begun) - len(word)
+        return [option[known:] for option in self.options if option.startswith(begun)]
 
 
 RULES = ("--heuristics", "--tagged", "--kinds", "--min-size")
@@ -262,10 +281,17 @@ class Leaks(Question):
       residue leaks --kinds all --limit 50
       residue leaks --json
 
-    Registers of all threads count: what only a register holds is not lost."""
+    Registers of all threads count: what only a register holds is not lost.
+    Then $residue_leaked_blocks is the number of blocks that are definitely lost; void when that could not be told."""
 
     name = "leaks"
     options = RULES + ("--limit", "--all-addresses", "--since", "--changes", "--fail-on", "--json")
+
+    def remember(self, shown, code):
+        found = re.search(r"^ *definitely lost .* ([0-9]+(?: [0-9]{3})*) blocks?$", shown, re.MULTILINE)
+        found = found or re.search(r'"definite":\s*{\s*"blocks":\s*([0-9]+)', shown)
+        count = int(found.group(1).replace(" ", "")) if found and code != 130 else None
+        gdb.set_convenience_variable("residue_leaked_blocks", count)
 
 
 class Heap(Question):

@@ -16,7 +16,8 @@ const PLACE: &str = "b\"residue\"";
 
 /// `residue gdb`: the script that adds `residue` to gdb.
 pub(crate) fn run(args: &GdbArgs, output: &mut Output) -> Result<Exit, Trouble> {
-    let own = env::current_exe().map_err(|error| Trouble::own("cannot tell where residue itself is", &error))?;
+    let own =
+        env::current_exe().map_err(|error| Trouble::own("cannot tell where residue itself is", &error))?;
     let script = SCRIPT.replacen(PLACE, &literal(&own), 1);
     match &args.output {
         Some(path) => write_file(path, script.as_bytes())?,

@@ -25,7 +25,10 @@ pub(super) fn told(proc_dir: &ProcDir, pid: ProcessId, told: &[Thread]) -> Resul
     let failed = |error: io::Error| Error::reading(format!("the threads of process {pid}"), error);
     let mut threads = threads::read(proc_dir, pid).map_err(failed)?;
     if let Some(stranger) = told.iter().find(|told| threads.iter().all(|thread| thread.tid != told.tid)) {
-        return Err(refused(format!("process {pid} has no thread {}, of which registers are told", stranger.tid)));
+        return Err(refused(format!(
+            "process {pid} has no thread {}, of which registers are told",
+            stranger.tid
+        )));
     }
     // What has ended holds nothing; a main thread that has stays listed.
     threads.retain(|thread| !matches!(letter(proc_dir, pid, thread.tid), None | Some(b'Z' | b'X' | b'x')));
@@ -36,7 +39,8 @@ pub(super) fn told(proc_dir: &ProcDir, pid: ProcessId, told: &[Thread]) -> Resul
         let Some(told) = told.iter().find(|told| told.tid == thread.tid) else { continue };
         // What the kernel tells of a thread that stands is true now.
         if thread.stack_pointer.is_some_and(|now| told.stack_pointer != Some(now)) {
-            let what = format!("the registers that are told of thread {} of process {pid} are old", thread.tid);
+            let what =
+                format!("the registers that are told of thread {} of process {pid} are old", thread.tid);
             return Err(refused(what));
         }
         (thread.stack_pointer, thread.thread_pointer) = (told.stack_pointer, told.thread_pointer);
@@ -46,8 +50,9 @@ pub(super) fn told(proc_dir: &ProcDir, pid: ProcessId, told: &[Thread]) -> Resul
 }
 
 fn refused(what: String) -> Error {
-    Error::new(ErrorKind::Unsupported, what)
-        .help("tell registers of all threads while the debugger holds them, as the script of `residue gdb` does")
+    Error::new(ErrorKind::Unsupported, what).help(
+        "tell registers of all threads while the debugger holds them, as the script of `residue gdb` does",
+    )
 }
 
 /// A thread of an unknown machine, or one that was killed while it stood, keeps none.
