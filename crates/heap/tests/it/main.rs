@@ -3,3 +3,4 @@
 mod core_file;
 mod jemalloc;
 mod mallocng;
+mod pymalloc;
