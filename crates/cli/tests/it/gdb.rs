@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::harness::dumped::Dumped;
 use crate::harness::folder::Folder;
-use crate::harness::{Ran, address, document, number, residue, row_of, rows, text, word};
+use crate::harness::{Ran, document, residue, row_of, rows, text, word};
 
 /// Before it has told anything: what it would tell stands in its memory, all threads stand where they will stay.
 const TO_THE_END: [&str; 2] = ["break tell", "run </dev/null"];

@@ -201,7 +201,7 @@ impl Job<'_> {
         if moment.choice.size().0 > room.len() as u64 {
             return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
         }
-        let unreadable = copy::copy(pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(pid, &moment.choice.runs, &mut room, Pace::Hurried)?;
         self.is_there()?;
         // The debugger may have let go meanwhile, of all or of one.
         registers::told(proc_dir, pid, told)?;
