@@ -165,8 +165,8 @@ pub(crate) struct HeapArgs {
 /// How pointers are looked for.
 #[derive(Args)]
 pub(crate) struct LeakRules {
-    /// Pointers into a block that count as pointers to its start: all, none, or some of stdstring, length64, newarray,
-    /// multipleinheritance
+    /// Pointers into a block that count as pointers to its start: all, none, or some of memcheck's stdstring, length64,
+    /// newarray, multipleinheritance, and python
     #[arg(long, value_name = "NAMES", default_value = "all", value_parser = heuristics)]
     pub(crate) heuristics: Heuristics,
 

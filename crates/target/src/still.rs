@@ -43,6 +43,7 @@ pub struct Still<'a> {
 }
 
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only processes of Linux are copied yet"))]
 enum Held<'a> {
     /// In the file of a dump.
     Filed(&'a Segments),
@@ -76,6 +77,7 @@ impl<'a> Still<'a> {
 
 /// Memory of a process that was copied.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only processes of Linux are copied yet"))]
 pub(crate) struct Copied {
     bytes: MmapMut,
     /// In order of address, each with its place in the bytes.

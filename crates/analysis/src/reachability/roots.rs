@@ -84,8 +84,16 @@ pub fn roots(
             roots.push(root);
         }
     }
-    roots.sort_by_key(|root| root.kind);
+    roots.sort_by_key(order);
     roots
+}
+
+/// Whatever several roots lead to is told of the first: the program, then libraries as they were loaded, which is from the
+/// top of the address space down, so that the runtime that holds everything comes before the plug-in that uses it.
+fn order(root: &Root) -> (RootKind, bool, std::cmp::Reverse<Address>) {
+    const LIBRARIES: Address = Address(0x7000_0000_0000);
+    let start = root.ranges.first().map(|range| range.start).unwrap_or_default();
+    (root.kind, start >= LIBRARIES, std::cmp::Reverse(start))
 }
 
 /// What a program may write, or could when it was loaded (what a linker fills in and protects then).

@@ -97,13 +97,17 @@ fn whole_stretch(
     missing: u64,
     key: Option<u64>,
 ) -> Option<(Stretch, walk::Walk)> {
-    let starts = (place.start.0.next_multiple_of(16)..place.end.0).step_by(16).filter(|&at| {
+    let held = image
+        .pieces
+        .within(place)
+        .flat_map(|(start, bytes)| (start.0.next_multiple_of(16)..start.0 + bytes.len() as u64).step_by(16));
+    let starts = held.filter(|&at| {
         // A stretch begins where the system gave memory, but for what was lost to alignment.
         let is_near = at % 0x1000 < 0x20 || at == place.start.0;
-        let word = image.word(at + 8).unwrap_or_default();
+        let word = || image.word(at + 8).unwrap_or_default();
         is_near
-            && word & chunk::FLAGS == chunk::PREV_INUSE
-            && (chunk::SMALLEST..=missing).contains(&(word & !7))
+            && word() & chunk::FLAGS == chunk::PREV_INUSE
+            && (chunk::SMALLEST..=missing).contains(&(word() & !7))
     });
     for start in starts {
         let top = (start..place.end.0).contains(&reading.top).then_some(reading.top);

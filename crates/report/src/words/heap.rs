@@ -154,6 +154,7 @@ pub fn heuristics(heuristics: Heuristics) -> String {
         (heuristics.length64, "length64"),
         (heuristics.newarray, "newarray"),
         (heuristics.multipleinheritance, "multipleinheritance"),
+        (heuristics.python, "python"),
     ];
     let chosen: Vec<&str> = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name).collect();
     if chosen.is_empty() { "none".into() } else { chosen.join(", ") }

@@ -26,6 +26,7 @@ use crate::still::Copied;
 use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness};
 
 use choice::Choice;
+use copy::{Pace, copy};
 
 /// How often room is taken anew for a process that grows. One that grows faster is not to be caught.
 const TRIES: usize = 3;
@@ -127,7 +128,7 @@ impl Job<'_> {
         if moment.choice.size().0 > room.len() as u64 {
             return Ok(Caught::larger(moment.choice.size(), frozen.resume()));
         }
-        let unreadable = copy::copy(self.process.pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(self.process.pid, &moment.choice.runs, &mut room, Pace::Hurried)?;
         moment.gaps.extend(frozen.gaps());
         // Killed meanwhile, its memory may have gone before it was copied.
         self.is_there()?;
@@ -140,17 +141,20 @@ impl Job<'_> {
     fn forked(&self, mut room: MmapMut) -> Result<Caught> {
         let (proc_dir, process) = (self.proc_dir, self.process);
         forked::check(proc_dir, process, Bytes(room.len() as u64), self.wishes)?;
+        let usual = rustix::process::getpriority_process(None);
         let frozen = self.freeze()?;
         let mut moment = self.moment(registers::read(proc_dir, process.pid, &frozen))?;
         let child = forked::fork(proc_dir, process.pid, &moment.map, &frozen)?;
         moment.gaps.extend(frozen.gaps());
         let standing = frozen.resume();
         self.tell(StillProgress::Resumed(standing));
+        // Whom the reader starts takes after it.
+        let _ = usual.map(|usual| rustix::process::setpriority_process(None, usual));
         if moment.choice.size().0 > room.len() as u64 {
             drop(room);
             room = room::take(proc_dir, process, moment.choice.size())?;
         }
-        let unreadable = copy::copy(child.pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(child.pid, &moment.choice.runs, &mut room, Pace::Calm)?;
         let forking = Some(child.took);
         moment.gaps.extend(child.end(proc_dir));
         Ok(Caught { forking, ..self.whole(moment, room, &unreadable, standing) })
@@ -173,7 +177,7 @@ impl Job<'_> {
         if moment.choice.size().0 > room.len() as u64 {
             return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
         }
-        let unreadable = copy::copy(pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(pid, &moment.choice.runs, &mut room, Pace::Calm)?;
         self.is_there()?;
         moment.gaps.push(Gap::new(
             format!("registers of the threads of process {pid}"),
@@ -241,7 +245,10 @@ impl Moment {
         snapshot.process.threads = Some(snapshot.threads.len() as u64);
         snapshot.process.maps = Some(snapshot.regions.len() as u64);
         snapshot.space = AddressSpace::of(&snapshot.regions, lowest_address(proc_dir));
+        // What it finds missing was found before.
+        let found = snapshot.gaps.len();
         attach_segments(proc_dir, snapshot);
+        snapshot.gaps.truncate(found);
         snapshot.gaps.extend(self.choice.gaps.into_iter().chain(self.gaps));
         Ok(())
     }
