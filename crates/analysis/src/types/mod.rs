@@ -190,3 +190,6 @@ fn text(memory: &dyn Memory, at: u64) -> Option<String> {
     let plain = bytes[..length].iter().all(|byte| (0x20..0x7f).contains(byte));
     (length > 0 && plain).then(|| String::from_utf8_lossy(&bytes[..length]).into_owned())
 }
+
+#[cfg(test)]
+mod tests;
