@@ -9,9 +9,13 @@ use super::walk::{self, Stretch};
 use crate::Image;
 
 /// The stretch that the main arena begins with. Where `sbrk_base` is not known, the region of the top begins with it.
-pub(super) fn of_main(image: &Image<'_>, reading: &Reading, sbrk_base: Option<u64>) -> Vec<Stretch> {
+pub(super) fn of_main(image: &Image<'_>, reading: &mut Reading, sbrk_base: Option<u64>) -> Vec<Stretch> {
     let start = match sbrk_base.filter(|&base| base != 0) {
-        Some(base) => base.next_multiple_of(16),
+        Some(base) => {
+            let start = base.next_multiple_of(16);
+            reading.header_bytes = start - base;
+            start
+        }
         None => match image.region(reading.top) {
             Some(region) => region.range.start.0,
             None => return Vec::new(),

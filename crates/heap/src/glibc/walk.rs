@@ -261,7 +261,7 @@ impl Walk {
             return;
         }
         self.run.set_live(Address(before.at), true);
-        if CACHES.iter().any(|cache| cache.chunk == before.size) {
+        if CACHES.iter().any(|cache| cache.fits(before.size)) {
             self.cache_like.push(before.at + chunk::HEAD);
         }
     }
