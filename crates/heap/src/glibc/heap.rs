@@ -96,7 +96,10 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
         .map_or(Sum::default(), |found| Sum { count: found.mapped_blocks, bytes: found.mapped_bytes });
     let is_new = ring.state.fastbins.is_none();
     let form = if is_new { Form::LessHead } else { Form::Whole };
-    let mapped = mapped::find(image, &mapped::unclaimed(image, claimed), form, stated);
+    let mut mapped = mapped::find(image, &mapped::unclaimed(image, claimed), form, stated);
+    if let Some(key) = key {
+        mapped.take_cached(image, key);
+    }
     let drift = settings.as_ref().map_or(0, |found| found.drift(mapped.sum));
     claimed.extend(&mapped.extents);
     if ring.has_main && settings.is_none() {
@@ -311,8 +314,10 @@ fn assemble(image: &Image<'_>, heap: &mut Heap, readings: Vec<Reading>, listed: 
             address: mapped.extents[0].start,
             kind: ArenaKind::Mapped,
             system_bytes: Bytes(mapped.sum.bytes),
-            live_bytes: Bytes(mapped.sum.bytes),
-            live_blocks: mapped.sum.count,
+            live_bytes: Bytes(mapped.sum.bytes - mapped.cached.bytes),
+            live_blocks: mapped.sum.count - mapped.cached.count,
+            cached_bytes: Bytes(mapped.cached.bytes),
+            cached_blocks: mapped.cached.count,
             extents: mapped.extents,
             ..Arena::default()
         });

@@ -11,6 +11,8 @@ use crate::Image;
 pub(super) struct Mapped {
     pub(super) runs: Vec<Run>,
     pub(super) sum: Sum,
+    /// Of these, what caches keep. Since 2.43, where the largest size for caches is set that high.
+    pub(super) cached: Sum,
     /// The whole mappings.
     pub(super) extents: Vec<Range>,
 }
@@ -27,6 +29,9 @@ pub(super) enum Form {
 }
 
 const PAGE: u64 = 0x1000;
+
+/// Of what is aligned to more pages than this, and was moved, the place is told by the header of the whole mapping.
+const MOST_PAGES: u64 = 64;
 
 /// Looks at the starts of pages in `places`, which nothing else claims.
 pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum) -> Mapped {
@@ -63,16 +68,18 @@ pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum)
 /// The chunk of the mapping that begins at a page, and the size of the mapping, which ends before `end`.
 ///
 /// `memalign` cuts what it gives from a chunk that it takes from `malloc`, whose header stays: it goes on telling the size
-/// that the mapping had then. What is aligned to a power of two begins right behind the header in front of it.
+/// that the mapping had then. What is aligned to a power of two begins right behind the header in front of it; where
+/// `realloc` moved the mapping since, at least to a page.
 fn first_of(image: &Image<'_>, form: Form, start: u64, end: u64) -> Option<(u64, u64)> {
     let plain = whole(image, form, start, start)?;
     let fits = |size: &u64| start.checked_add(*size).is_some_and(|mapping| mapping <= end);
-    let places = (5..40).flat_map(|power| {
+    let aligned = (5..40).flat_map(|power| {
         let alignment = 1_u64 << power;
         let behind_head = start.checked_add(2 * chunk::HEAD);
         [start.checked_add(alignment), behind_head.and_then(|at| at.checked_next_multiple_of(alignment))]
     });
-    let mut chunks = places.flatten().filter(|&user| user < end).map(|user| user - chunk::HEAD);
+    let moved = (1..=MOST_PAGES).map(|pages| start.checked_add(pages * PAGE));
+    let mut chunks = aligned.chain(moved).flatten().filter(|&user| user < end).map(|user| user - chunk::HEAD);
     let shifted = chunks.find_map(|at| Some((at, whole(image, form, start, at).filter(fits)?)));
     shifted.or_else(|| Some((start, Some(plain).filter(fits)?)))
 }
@@ -120,6 +127,17 @@ fn find_shifted(image: &Image<'_>, place: Range, form: Form, stated: Sum, mapped
 }
 
 impl Mapped {
+    /// Takes what caches keep out of what is live: it has their mark where the program's part of it begins.
+    pub(super) fn take_cached(&mut self, image: &Image<'_>, key: u64) {
+        for (run, extent) in self.runs.iter_mut().zip(&self.extents) {
+            let at = run.range().start;
+            if image.word(at.0 + chunk::HEAD + 8) == Some(key) {
+                run.set_live(at, false);
+                self.cached.add(extent.size().0);
+            }
+        }
+    }
+
     fn take(&mut self, form: Form, start: u64, at: u64, size: u64) {
         let end = start + size;
         // Since 2.43 the last word is there, and is not the program's.
