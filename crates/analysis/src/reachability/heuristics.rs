@@ -17,8 +17,8 @@ pub struct Heuristics {
     pub newarray: bool,
     /// A pointer to a later part of an object, where both parts begin with a pointer to a table of functions.
     pub multipleinheritance: bool,
-    /// A pointer to an object of Python, behind the two words that its collector of cycles has in front. Ours: memcheck
-    /// has none like it.
+    /// A pointer to an object of Python, behind the words that its collector of cycles has in front. Ours: memcheck has
+    /// none like it.
     pub python: bool,
 }
 
@@ -83,13 +83,16 @@ impl Heuristics {
                 return true;
             }
         }
-        if self.python && offset == 16 && size >= 32 && is_python(pieces, block.start.0 + 16) {
+        if self.python && PYTHON_FRONTS.contains(&offset) && is_python(pieces, block.start.0 + offset) {
             return true;
         }
         let is_table = |at: u64| word(at).is_some_and(|word| word % 8 == 0 && holds(tables, Address(word)));
         self.multipleinheritance && offset.is_multiple_of(8) && offset > 0 && is_table(0) && is_table(offset)
     }
 }
+
+/// What stands in front of an object: two words of the collector, and since 3.11 two more for attributes.
+const PYTHON_FRONTS: [u64; 2] = [16, 32];
 
 /// Whether an object of Python stands at an address: it has a count, and a type whose type's type is `type`, the only
 /// one that is its own. Source: `Include/object.h`, `Include/internal/pycore_gc.h`.

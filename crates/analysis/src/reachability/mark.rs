@@ -318,7 +318,8 @@ impl<'s, 'a> Scan<'s, 'a> {
 
     /// Scans the start of a range, and leaves the rest for later.
     fn scan_slice(&mut self, range: Range) {
-        let end = Address(range.end.0.min(range.start.0.saturating_add(SLICE)));
+        // A slice ends between two words, wherever it starts: the word on its edge would be in neither.
+        let end = Address(range.end.0.min(range.start.0.saturating_add(SLICE) & !7));
         if end < range.end {
             self.todo.rests.push(Range { start: end, end: range.end });
         }

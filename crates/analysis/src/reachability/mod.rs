@@ -10,6 +10,8 @@ mod mark;
 mod references;
 mod roots;
 mod stacks;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::ops::ControlFlow;
 

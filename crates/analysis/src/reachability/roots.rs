@@ -69,7 +69,7 @@ pub fn roots(
     let mut left_out: Vec<Range> = blocks.runs().iter().map(residue_model::Run::range).collect();
     left_out.extend_from_slice(claimed);
     left_out.extend(dead);
-    left_out.sort_by_key(|range| range.start);
+    let left_out = joined(left_out);
     let mut roots: Vec<Root> = threads.iter().map(|thread| registers(thread, blocks)).collect();
     for region in regions.iter().filter(|region| holds_pointers(region)) {
         let ranges = without(region.range, &left_out);
@@ -148,11 +148,24 @@ fn is_same(one: &Root, other: &Root) -> bool {
         }
 }
 
-/// The parts of a range that none of others, in order of address, take.
+/// Ranges in order of address, those that overlap or touch made one.
+fn joined(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// The parts of a range that none of others take, which stand in order of address and do not overlap.
 pub(super) fn without(range: Range, others: &[Range]) -> Vec<Range> {
     let mut parts = Vec::new();
     let mut at = range.start;
-    let first = others.partition_point(|other| other.start < range.start).saturating_sub(64);
+    let first = others.partition_point(|other| other.end <= range.start);
     for other in others[first..].iter().take_while(|other| other.start < range.end) {
         if let Some(taken) = other.overlap(range) {
             parts.extend(Range::new(at, taken.start).filter(|part| part.start < part.end));

@@ -24,6 +24,8 @@ mod dumps_triage;
 #[cfg(target_os = "linux")]
 mod gdb;
 #[cfg(target_os = "linux")]
+mod heap_identities;
+#[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]
 mod map_diff;

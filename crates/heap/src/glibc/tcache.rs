@@ -34,7 +34,7 @@ pub(super) fn read(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
 
 fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64) -> Option<Found> {
     let word = |at: u64| pieces.word(Address(at));
-    if word(at.checked_sub(8)?)? & !chunk::FLAGS != layout.chunk || !at.is_multiple_of(16) {
+    if !layout.fits(word(at.checked_sub(8)?)? & !chunk::FLAGS) || !at.is_multiple_of(16) {
         return None;
     }
     let mut found = Found { layout, at, chunks: Vec::new(), key: None, is_blank: true };
