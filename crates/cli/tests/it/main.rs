@@ -24,6 +24,10 @@ mod dumps_triage;
 #[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]
+mod leaks_kinds;
+#[cfg(target_os = "linux")]
+mod leaks_questions;
+#[cfg(target_os = "linux")]
 mod map_diff;
 #[cfg(target_os = "linux")]
 mod map_giants;

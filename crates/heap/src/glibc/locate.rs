@@ -136,11 +136,12 @@ fn is_arena(image: &Image<'_>, state: &State, at: u64) -> bool {
     let most = word(state.system_mem + 8).unwrap_or_default();
     let flags = image.int(at + 4).unwrap_or(u32::MAX);
     let is_unused = system == 0 && top == at + state.bins - 16;
-    let is_used = system > 0 && system % 0x1000 == 0 && image.is_writable(top) && top % 16 == 0;
+    // Whole pages, but for a static program: its thread-local storage stands in front of the heap in the same page.
+    let is_used = system > 0 && system.is_multiple_of(16) && image.is_writable(top) && top % 16 == 0;
     at.is_multiple_of(8)
         && flags <= 7
         && most >= system
-        && most % 0x1000 == 0
+        && most.is_multiple_of(16)
         && image.is_writable(next)
         && (is_used || is_unused)
         && !is_older(image, state, at)
