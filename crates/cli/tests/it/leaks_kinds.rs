@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::folder::Folder;
 use crate::harness::told::{Told, assert_sums, assert_told, holder, kinds, record_of};
-use crate::harness::{document, number, oracle, residue, rows};
+use crate::harness::{document, number, oracle, residue, rows, word};
 
 const ALL: [&str; 3] = ["--kinds", "all", "--all-addresses"];
 
@@ -151,15 +151,35 @@ fn counted_leaks_are_found_in_a_core_of_our_own() {
 
 #[test]
 fn counted_leaks_are_found_in_a_core_of_gdb() {
-    let folder = Folder::new();
-    for libc in [Libc::Debian13, Libc::Sid] {
-        let program = Program::build("heapgen").libc(libc).spawn(&HEAP);
-        let prefix = folder.file("gdb");
-        oracle::tool("gcore", &["-o", &prefix, &program.pid().to_string()]);
-        let core = format!("{prefix}.{}", program.pid());
-        assert_counted(&leaks(&core), &program);
-        fs::remove_file(core).expect("gdb wrote it");
+    let (program, folder) = (Program::build("heapgen").libc(Libc::Debian13), Folder::new());
+    let (running, core, _) = of_gdb(&program, &folder);
+    assert_counted(&leaks(&core), &running);
+}
+
+/// From glibc 2.42 on, a stack has its guard in the middle of a readable mapping. gdb cannot read it, and leaves zeros for
+/// the whole stack: what only that held looks lost, so it must at least be said that the stack was not seen.
+#[test]
+fn stacks_that_gdb_left_out_are_told() {
+    let (program, folder) = (Program::build("heapgen").libc(Libc::Sid), Folder::new());
+    let (running, core, said) = of_gdb(&program, &folder);
+    let found = leaks(&core);
+
+    if said.contains("Memory read failed") {
+        let gap =
+            rows(&found, "gaps").iter().find(|gap| word(gap, "what").starts_with("the stacks of 2 of 3"));
+        assert!(gap.is_some_and(|gap| word(gap, "why").contains("called lost")), "{}", found["gaps"]);
+    } else {
+        assert_counted(&found, &running);
     }
+}
+
+/// A program, the core that gdb made of it, and what gdb said.
+fn of_gdb(program: &Program, folder: &Folder) -> (Running, String, String) {
+    let running = program.spawn(&HEAP);
+    let (prefix, pid) = (folder.file("gdb"), running.pid().to_string());
+    let done = Command::new("gcore").args(["-o", &prefix, &pid]).output().expect("gdb is there");
+    assert!(done.status.success(), "{done:?}");
+    (running, format!("{prefix}.{pid}"), String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
 /// Where the kernel hands cores to a program or keeps them short, there is none to look at: then it must at least have
