@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use memmap2::MmapMut;
-use residue_model::{Bytes, Pieces, Range, Snapshot, Stop};
+use residue_model::{Bytes, Pieces, Range, Snapshot, Stop, Thread};
 
 use crate::image::Segments;
 use crate::{Estimate, Result, Target};
 
 /// How a running process is held still. A dump stands by itself, whatever is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stillness {
+pub enum Stillness<'a> {
     /// All its threads stand while its memory is copied.
     #[default]
     Stopped,
@@ -18,6 +18,8 @@ pub enum Stillness {
     Running,
     /// It stands while it forks, and the copy is made of the child.
     Forked,
+    /// A debugger holds all its threads, and tells their registers: see [`held::parse`](crate::held::parse).
+    Held(&'a [Thread]),
 }
 
 /// How far the holding is.

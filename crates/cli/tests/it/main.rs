@@ -22,6 +22,10 @@ mod dumps_map;
 #[cfg(target_os = "linux")]
 mod dumps_triage;
 #[cfg(target_os = "linux")]
+mod gdb;
+#[cfg(target_os = "linux")]
+mod heap_identities;
+#[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]
 mod leaks_kinds;

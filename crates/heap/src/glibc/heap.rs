@@ -56,7 +56,7 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
         };
         let stretches = match is_main {
             _ if reading.system == 0 => Vec::new(),
-            true => stretches::of_main(image, &reading, settings.as_ref().map(|found| found.sbrk_base)),
+            true => stretches::of_main(image, &mut reading, settings.as_ref().map(|found| found.sbrk_base)),
             false => stretches::of_thread(image, ring.state, &mut reading, &mut gaps),
         };
         planned.push(stretches);
@@ -96,7 +96,11 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
         .map_or(Sum::default(), |found| Sum { count: found.mapped_blocks, bytes: found.mapped_bytes });
     let is_new = ring.state.fastbins.is_none();
     let form = if is_new { Form::LessHead } else { Form::Whole };
-    let mapped = mapped::find(image, &mapped::unclaimed(image, claimed), form, stated);
+    let mut mapped = mapped::find(image, &mapped::unclaimed(image, claimed), form, stated);
+    if let Some(key) = key {
+        mapped.take_cached(image, key);
+    }
+    let drift = settings.as_ref().map_or(0, |found| found.drift(mapped.sum));
     claimed.extend(&mapped.extents);
     if ring.has_main && settings.is_none() {
         gaps.push(Gap::new(
@@ -121,9 +125,9 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
     let mut heap = Heap {
         allocator: "glibc".into(),
         layout,
-        mallinfo: Some(mallinfo(&readings, &listed, &mapped)),
+        mallinfo: Some(mallinfo(&readings, &listed, &mapped, drift)),
         parameters: settings.as_ref().map(|found| found.parameters(image)).unwrap_or_default(),
-        identities: identities(&readings, &listed, &mapped, settings.is_some().then_some(stated)),
+        identities: identities(&readings, &listed, &mapped, drift, settings.is_some().then_some(stated)),
         metadata,
         gaps,
         ..Heap::default()
@@ -225,8 +229,9 @@ fn busy(image: &Image<'_>, ring: &Ring, gaps: &mut Vec<Gap>) {
     }
 }
 
-fn mallinfo(readings: &[Reading], listed: &[Listed], mapped: &Mapped) -> Mallinfo {
-    let mut info = Mallinfo { hblks: mapped.sum.count, hblkhd: mapped.sum.bytes, ..Mallinfo::default() };
+fn mallinfo(readings: &[Reading], listed: &[Listed], mapped: &Mapped, drift: u64) -> Mallinfo {
+    let hblkhd = mapped.sum.bytes + drift;
+    let mut info = Mallinfo { hblks: mapped.sum.count, hblkhd, ..Mallinfo::default() };
     for (reading, listed) in readings.iter().zip(listed) {
         let free = reading.sum(|walk| walk.free);
         info.arena += reading.walked();
@@ -247,6 +252,7 @@ fn identities(
     readings: &[Reading],
     listed: &[Listed],
     mapped: &Mapped,
+    drift: u64,
     stated: Option<Sum>,
 ) -> Vec<Identity> {
     let identity = |what: &str, walked, stated| Identity { what: what.into(), walked, stated };
@@ -268,7 +274,13 @@ fn identities(
     ];
     if let Some(stated) = stated {
         identities.push(identity("hblks: mapped blocks", mapped.sum.count, stated.count));
-        identities.push(identity("hblkhd: mapped bytes", mapped.sum.bytes, stated.bytes));
+        let what = match drift {
+            0 => "hblkhd: mapped bytes".into(),
+            _ => format!(
+                "hblkhd: mapped bytes, and the {drift} that glibc counts too much since blocks were remapped"
+            ),
+        };
+        identities.push(identity(&what, mapped.sum.bytes + drift, stated.bytes));
     }
     // Differences of two arenas could make up for each other.
     if readings.len() > 1 {
@@ -302,8 +314,10 @@ fn assemble(image: &Image<'_>, heap: &mut Heap, readings: Vec<Reading>, listed: 
             address: mapped.extents[0].start,
             kind: ArenaKind::Mapped,
             system_bytes: Bytes(mapped.sum.bytes),
-            live_bytes: Bytes(mapped.sum.bytes),
-            live_blocks: mapped.sum.count,
+            live_bytes: Bytes(mapped.sum.bytes - mapped.cached.bytes),
+            live_blocks: mapped.sum.count - mapped.cached.count,
+            cached_bytes: Bytes(mapped.cached.bytes),
+            cached_blocks: mapped.cached.count,
             extents: mapped.extents,
             ..Arena::default()
         });

@@ -94,6 +94,14 @@ pub(super) struct Settings {
     pub(super) tcache: Option<u64>,
 }
 
+impl Settings {
+    /// Each remapping of a mapped block adds two words too much to `mmapped_mem`. Source: `mremap_chunk`, which takes
+    /// off the size of the old chunk, and that leaves out its header since 2.43.
+    pub(super) fn drifts(&self) -> bool {
+        self.versions.0 >= 43
+    }
+}
+
 pub(super) const SETTINGS: [Settings; 5] = [
     Settings {
         versions: Versions(43, 43),
@@ -145,6 +153,14 @@ pub(super) struct Cache {
     pub(super) is_mangled: bool,
     /// What the second word of a cached chunk holds.
     pub(super) key: Key,
+}
+
+impl Cache {
+    /// Whether a chunk of this size may hold one. Where what is left of a free chunk would be too small for one of its
+    /// own, it stays with the chunk: a cache that comes after others have freed may stand in such a one.
+    pub(super) fn fits(&self, size: u64) -> bool {
+        size == self.chunk || size == self.chunk + 0x10
+    }
 }
 
 /// How a cache counts the chunks of a list.

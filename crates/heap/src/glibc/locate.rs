@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use residue_model::{Address, Range, Region};
 
-use super::layout::{BINS, STATES, State, heap_info};
+use super::layout::{BINS, STATES, State, chunk, heap_info};
 use crate::Image;
 
 /// The arenas of one libc: most processes have one ring, one that calls `dlmopen` has more.
@@ -22,39 +22,25 @@ pub(super) struct Ring {
 /// Regions beyond this size are no module's data.
 const LARGEST_DATA: u64 = 8 << 20;
 
-/// So many empty lists in a row are no chance.
-const EMPTY_IN_A_ROW: u64 = 8;
+/// So many lists in a row are no chance.
+const IN_A_ROW: u64 = 8;
 
 /// More arenas than this no process has: eight a processor is the limit that glibc sets itself.
 const MOST_ARENAS: usize = 1 << 16;
 
-/// All rings, each told from the empty lists of one of its arenas.
+/// All rings, each told from the lists of free chunks of one of its arenas.
+///
+/// An empty list is told by itself. Where chunks of all sizes are free, no few lists in a row are empty, and those that
+/// are not cost a look at their chunks: so these are looked for where libc keeps its data, and elsewhere only when nothing
+/// was found.
 pub(super) fn rings(image: &Image<'_>) -> Vec<Ring> {
-    let mut rings: Vec<Ring> = Vec::new();
-    let mut known = BTreeSet::new();
-    let mut open: Vec<Ring> = Vec::new();
-    for region in image.regions.iter().filter(|region| may_hold_arena(region)) {
-        for (start, bytes) in image.pieces.within(region.range) {
-            for first in empty_lists(start.0, bytes) {
-                if known.contains(&first) {
-                    continue;
-                }
-                // The list that was found is one of 127, in one of four layouts.
-                let candidates = STATES.iter().flat_map(|state| {
-                    (0..BINS)
-                        .filter_map(move |list| Some((state, first.checked_sub(state.bins + 16 * list)?)))
-                });
-                let mut found = candidates.filter_map(|(state, at)| ring(image, state, at));
-                if let Some(ring) = found.next() {
-                    for &arena in &ring.arenas {
-                        known.extend((0..BINS).map(|list| arena + ring.state.bins + 16 * list));
-                    }
-                    let place = if ring.is_closed { &mut rings } else { &mut open };
-                    place.push(ring);
-                }
-            }
-        }
+    let mut search = Search { image, rings: Vec::new(), open: Vec::new(), known: BTreeSet::new() };
+    search.through(|_| true, |_, _, _| false);
+    search.through(|region| stands_by_file(image, region), is_filled(image));
+    if search.rings.is_empty() && search.open.is_empty() {
+        search.through(|_| true, is_filled(image));
     }
+    let Search { mut rings, mut open, .. } = search;
     // Part of a ring that is closed elsewhere tells nothing new.
     open.retain(|ring| {
         !rings.iter().any(|closed| ring.arenas.iter().any(|arena| closed.arenas.contains(arena)))
@@ -63,12 +49,68 @@ pub(super) fn rings(image: &Image<'_>) -> Vec<Ring> {
     rings
 }
 
+struct Search<'a> {
+    image: &'a Image<'a>,
+    rings: Vec<Ring>,
+    open: Vec<Ring>,
+    /// The lists of all arenas that were found.
+    known: BTreeSet<u64>,
+}
+
+impl Search<'_> {
+    fn through(&mut self, wanted: impl Fn(&Region) -> bool, is_list: impl Fn(u64, u64, u64) -> bool) {
+        for region in self.image.regions.iter().filter(|region| may_hold_arena(region) && wanted(region)) {
+            for (start, bytes) in self.image.pieces.within(region.range) {
+                for first in rows(start.0, bytes, &is_list) {
+                    if !self.known.contains(&first) {
+                        self.try_ring(first);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for the ring of the arena that a list belongs to: one of its 127, in one of four layouts.
+    fn try_ring(&mut self, list: u64) {
+        let candidates = STATES.iter().flat_map(|state| {
+            (0..BINS).filter_map(move |index| Some((state, list.checked_sub(state.bins + 16 * index)?)))
+        });
+        let Some(ring) = candidates.into_iter().find_map(|(state, at)| ring(self.image, state, at)) else {
+            return;
+        };
+        for &arena in &ring.arenas {
+            self.known.extend((0..BINS).map(|index| arena + ring.state.bins + 16 * index));
+        }
+        let place = if ring.is_closed { &mut self.rings } else { &mut self.open };
+        place.push(ring);
+    }
+}
+
+/// A list that holds chunks: the first leads back to it, and the last on to it.
+fn is_filled<'a>(image: &'a Image<'_>) -> impl Fn(u64, u64, u64) -> bool + 'a {
+    |at, first, last| {
+        let head = at.wrapping_sub(16);
+        let leads_here = |chunk: u64, link: u64| {
+            chunk % 16 == 0 && chunk.checked_add(link).and_then(|at| image.word(at)) == Some(head)
+        };
+        first != 0 && last != 0 && leads_here(first, 24) && leads_here(last, 16)
+    }
+}
+
+/// A module's data, or what begins as zeros behind it.
+fn stands_by_file(image: &Image<'_>, region: &Region) -> bool {
+    let has_file = |region: &Region| !region.is_private_anonymous();
+    let before = region.range.start.0.checked_sub(1).and_then(|at| image.region(at));
+    has_file(region) || before.is_some_and(|before| before.protection.write && has_file(before))
+}
+
 fn may_hold_arena(region: &Region) -> bool {
     region.protection.write && !region.protection.shared && region.size().0 <= LARGEST_DATA
 }
 
-/// The addresses of lists that begin a row of empty ones: each of their links is the list's own address, less two words.
-fn empty_lists(start: u64, bytes: &[u8]) -> Vec<u64> {
+/// The addresses of lists that begin a row of lists. The links of an empty one are its own address, less two words; of
+/// another `is_list` decides, who gets its address and both links.
+fn rows(start: u64, bytes: &[u8], is_list: impl Fn(u64, u64, u64) -> bool) -> Vec<u64> {
     let mut found = Vec::new();
     let mut row = 0;
     let skipped = start.next_multiple_of(8) - start;
@@ -78,13 +120,15 @@ fn empty_lists(start: u64, bytes: &[u8]) -> Vec<u64> {
     let mut words = words.enumerate().peekable();
     while let Some((index, word)) = words.next() {
         let at = start + 8 * index as u64;
-        if word != at.wrapping_sub(16) || words.peek().is_none_or(|&(_, next)| next != word) {
+        let next = words.peek().map(|&(_, next)| next);
+        let is_empty = word == at.wrapping_sub(16) && next == Some(word);
+        if !is_empty && !next.is_some_and(|next| is_list(at, word, next)) {
             row = 0;
             continue;
         }
         words.next();
         row += 1;
-        if row == EMPTY_IN_A_ROW {
+        if row == IN_A_ROW {
             found.push(at - 16 * (row - 1));
         }
     }
@@ -135,16 +179,25 @@ fn is_arena(image: &Image<'_>, state: &State, at: u64) -> bool {
     // The most that it ever had stands behind; the flags of this, of older versions two more.
     let most = word(state.system_mem + 8).unwrap_or_default();
     let flags = image.int(at + 4).unwrap_or(u32::MAX);
-    let is_unused = system == 0 && top == at + state.bins - 16;
-    // Whole pages, but for a static program: its thread-local storage stands in front of the heap in the same page.
-    let is_used = system > 0 && system.is_multiple_of(16) && image.is_writable(top) && top % 16 == 0;
+    let is_unused = system == 0 && most == 0 && top == at + state.bins - 16;
+    let is_used = system > 0
+        && (system % 0x1000 == 0 && most % 0x1000 == 0 || ends_page(image, top))
+        && image.is_writable(top)
+        && top % 16 == 0;
     at.is_multiple_of(8)
         && flags <= 7
         && most >= system
-        && most.is_multiple_of(16)
         && image.is_writable(next)
         && (is_used || is_unused)
         && !is_older(image, state, at)
+}
+
+/// Whether the chunk of a top ends with a page: what another moved the break by, the main arena counts as its own, and
+/// that is any number of bytes. Before 2.34 the loader does so with `GLIBC_TUNABLES`.
+fn ends_page(image: &Image<'_>, top: u64) -> bool {
+    let size = top.checked_add(8).and_then(|at| image.word(at)).unwrap_or_default();
+    size & chunk::PREV_INUSE != 0
+        && top.checked_add(size & !chunk::FLAGS).is_some_and(|end| end % 0x1000 == 0)
 }
 
 /// Before 2.23 there was no count of threads, and all behind it stood one word earlier: what would be that count is the

@@ -11,6 +11,8 @@ use crate::Image;
 pub(super) struct Mapped {
     pub(super) runs: Vec<Run>,
     pub(super) sum: Sum,
+    /// Of these, what caches keep. Since 2.43, where the largest size for caches is set that high.
+    pub(super) cached: Sum,
     /// The whole mappings.
     pub(super) extents: Vec<Range>,
 }
@@ -28,6 +30,9 @@ pub(super) enum Form {
 
 const PAGE: u64 = 0x1000;
 
+/// Of what is aligned to more pages than this, and was moved, the place is told by the header of the whole mapping.
+const MOST_PAGES: u64 = 64;
+
 /// Looks at the starts of pages in `places`, which nothing else claims.
 pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum) -> Mapped {
     let mut mapped = Mapped::default();
@@ -42,10 +47,10 @@ pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum)
             let end = start.0 + bytes.len() as u64;
             let mut at = start.0.max(unclaimed).next_multiple_of(PAGE);
             while at < end {
-                match whole(image, form, at, at).filter(|size| at + size <= place.end.0) {
-                    Some(size) => {
+                match first_of(image, form, at, place.end.0) {
+                    Some((chunk, size)) => {
                         rest.extend(Range::new(Address(unclaimed), Address(at)));
-                        mapped.take(form, at, at, size);
+                        mapped.take(form, at, chunk, size);
                         at += size;
                         unclaimed = at;
                     }
@@ -56,12 +61,31 @@ pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum)
         rest.extend(Range::new(Address(unclaimed), place.end));
     }
     // What `memalign` gave does not stand at the start of its mapping; looked for only when something is missing.
-    if mapped.sum.bytes < stated.bytes {
+    if mapped.sum.count < stated.count {
         for place in rest.into_iter().filter(|place| place.size().0 > 0) {
             find_shifted(image, place, form, stated, &mut mapped);
         }
     }
     mapped
+}
+
+/// The chunk of the mapping that begins at a page, and the size of the mapping, which ends before `end`.
+///
+/// `memalign` cuts what it gives from a chunk that it takes from `malloc`, whose header stays: it goes on telling the size
+/// that the mapping had then. What is aligned to a power of two begins right behind the header in front of it; where
+/// `realloc` moved the mapping since, at least to a page.
+fn first_of(image: &Image<'_>, form: Form, start: u64, end: u64) -> Option<(u64, u64)> {
+    let plain = whole(image, form, start, start)?;
+    let fits = |size: &u64| start.checked_add(*size).is_some_and(|mapping| mapping <= end);
+    let aligned = (5..40).flat_map(|power| {
+        let alignment = 1_u64 << power;
+        let behind_head = start.checked_add(2 * chunk::HEAD);
+        [start.checked_add(alignment), behind_head.and_then(|at| at.checked_next_multiple_of(alignment))]
+    });
+    let moved = (1..=MOST_PAGES).map(|pages| start.checked_add(pages * PAGE));
+    let mut chunks = aligned.chain(moved).flatten().filter(|&user| user < end).map(|user| user - chunk::HEAD);
+    let shifted = chunks.find_map(|at| Some((at, whole(image, form, start, at).filter(fits)?)));
+    shifted.or_else(|| Some((start, Some(plain).filter(fits)?)))
 }
 
 /// The size of the mapping whose chunk stands at `at`, if one does; the mapping begins at `start`.
@@ -85,14 +109,14 @@ fn find_shifted(image: &Image<'_>, place: Range, form: Form, stated: Sum, mapped
         for (index, pair) in words {
             let at = start.0 + 16 * index as u64;
             // The second word first: nearly none has just this flag.
-            if pair[8] & 0xf != 2 || at < end || mapped.sum.bytes >= stated.bytes {
+            if pair[8] & 0xf != 2 || at < end || mapped.sum.count >= stated.count {
                 continue;
             }
             let shift = u64::from_le_bytes(pair[..8].try_into().expect("eight bytes")) & !1;
             let Some(begin) = at.checked_sub(shift).filter(|begin| *begin >= end && begin % PAGE == 0) else {
                 continue;
             };
-            let room = stated.bytes - mapped.sum.bytes;
+            let room = stated.bytes.saturating_sub(mapped.sum.bytes);
             let Some(size) =
                 whole(image, form, begin, at).filter(|&size| size <= room && begin + size <= place.end.0)
             else {
@@ -107,6 +131,17 @@ fn find_shifted(image: &Image<'_>, place: Range, form: Form, stated: Sum, mapped
 }
 
 impl Mapped {
+    /// Takes what caches keep out of what is live: it has their mark where the program's part of it begins.
+    pub(super) fn take_cached(&mut self, image: &Image<'_>, key: u64) {
+        for (run, extent) in self.runs.iter_mut().zip(&self.extents) {
+            let at = run.range().start;
+            if image.word(at.0 + chunk::HEAD + 8) == Some(key) {
+                run.set_live(at, false);
+                self.cached.add(extent.size().0);
+            }
+        }
+    }
+
     fn take(&mut self, form: Form, start: u64, at: u64, size: u64) {
         let end = start + size;
         // Since 2.43 the last word is there, and is not the program's.

@@ -1,8 +1,9 @@
 //! `mp_`: what malloc counts for the whole process, and how it is set up.
 
-use residue_model::{Address, Parameter, Range};
+use residue_model::{Address, Parameter, Range, Region};
 
 use super::layout::{SETTINGS, Settings, State};
+use super::walk::Sum;
 use crate::Image;
 
 /// What `mp_` says.
@@ -33,7 +34,7 @@ pub(super) fn find(image: &Image<'_>, state: &State, main: u64, top: Option<u64>
                     let fits = match (heap, top) {
                         (Some(heap), Some(top)) => {
                             // Something else may have grown the heap between, in a mapping of its own.
-                            heap.range.contains(Address(found.sbrk_base)) && found.sbrk_base < top
+                            found.sbrk_base < top && is_one_piece(image, found.sbrk_base, top)
                                 || found.sbrk_base != 0
                                     && heap.name() != "[heap]"
                                     && is_plain(image, at, layout)
@@ -51,12 +52,22 @@ pub(super) fn find(image: &Image<'_>, state: &State, main: u64, top: Option<u64>
     None
 }
 
+/// Whether nothing but writable memory lies between two places. Advice for huge pages parts it into several regions.
+fn is_one_piece(image: &Image<'_>, start: u64, end: u64) -> bool {
+    let Some(first) = Region::find(image.regions, Address(start)) else { return false };
+    let regions = &image.regions[first..];
+    let torn = regions.windows(2).position(|pair| {
+        pair[0].range.end != pair[1].range.start || !pair.iter().all(|region| region.protection.write)
+    });
+    regions[torn.unwrap_or(regions.len() - 1)].range.end.0 > end
+}
+
 /// The writable segments of the module around an address: its data, and what begins as zeros behind.
 fn data_of(image: &Image<'_>, main: u64) -> Vec<Range> {
     let Some(home) = image.regions.iter().position(|region| region.range.contains(Address(main))) else {
         return Vec::new();
     };
-    let touches = |pair: &[residue_model::Region]| {
+    let touches = |pair: &[Region]| {
         pair[0].range.end == pair[1].range.start && pair.iter().all(|region| region.protection.write)
     };
     let first = (1..=home).rev().take_while(|&index| touches(&image.regions[index - 1..=index])).last();
@@ -89,14 +100,16 @@ fn read(image: &Image<'_>, layout: &'static Settings, at: u64) -> Option<Found> 
         Some((Some(bins), Some(count))) => bins <= 80 && count <= 0xffff,
         Some(_) => false,
     };
+    // 2.43 counts two words too much each time that a block is remapped.
+    let unit = if layout.drifts() { 0x10 } else { 0x1000 };
     let is_right = blocks <= peak
         && blocks <= most_blocks.max(peak)
         && bytes <= peak_bytes
-        && bytes % 0x1000 == 0
-        && (blocks == 0) == (bytes == 0)
+        && bytes % unit == 0
+        && bytes / 0x1000 >= u64::from(blocks)
+        && (blocks != 0 || bytes == 0 || layout.drifts())
         && is_fixed <= 1
-        && caches_fit
-        && sbrk_base % 16 == 0;
+        && caches_fit;
     is_right.then_some(Found { layout, at, mapped_blocks: u64::from(blocks), mapped_bytes: bytes, sbrk_base })
 }
 
@@ -107,6 +120,13 @@ fn is_plain(image: &Image<'_>, at: u64, layout: &Settings) -> bool {
 }
 
 impl Found {
+    /// What malloc counts beyond the blocks that there are, if these are all.
+    pub(super) fn drift(&self, found: Sum) -> u64 {
+        let excess = self.mapped_bytes.saturating_sub(found.bytes);
+        let is_drift = self.layout.drifts() && found.count == self.mapped_blocks && excess % 0x10 == 0;
+        if is_drift { excess } else { 0 }
+    }
+
     /// The settings that users ask about.
     pub(super) fn parameters(&self, image: &Image<'_>) -> Vec<Parameter> {
         let word = |offset| image.word(self.at + offset);

@@ -2,6 +2,7 @@
 
 use residue_model::{Address, Gap, Range};
 
+use super::cursor::Cursor;
 use super::heap::{Reading, first_chunk};
 use super::layout::{State, chunk, heap_info};
 use super::mapped;
@@ -9,9 +10,13 @@ use super::walk::{self, Stretch};
 use crate::Image;
 
 /// The stretch that the main arena begins with. Where `sbrk_base` is not known, the region of the top begins with it.
-pub(super) fn of_main(image: &Image<'_>, reading: &Reading, sbrk_base: Option<u64>) -> Vec<Stretch> {
+pub(super) fn of_main(image: &Image<'_>, reading: &mut Reading, sbrk_base: Option<u64>) -> Vec<Stretch> {
     let start = match sbrk_base.filter(|&base| base != 0) {
-        Some(base) => base.next_multiple_of(16),
+        Some(base) => {
+            let start = base.next_multiple_of(16);
+            reading.header_bytes = start - base;
+            start
+        }
         None => match image.region(reading.top) {
             Some(region) => region.range.start.0,
             None => return Vec::new(),
@@ -69,21 +74,39 @@ pub(super) fn of_thread(
 
 /// What the main arena has beyond its first stretch: something else moved the break, or it could not be moved.
 pub(super) fn rest_of_main(image: &Image<'_>, reading: &mut Reading, claimed: &[Range], key: Option<u64>) {
-    let missing = |reading: &Reading| reading.system.saturating_sub(reading.walked());
-    while missing(reading) > 0 {
+    loop {
+        let missing = reading.system.saturating_sub(reading.walked());
+        if missing == 0 {
+            return;
+        }
+        // What others took of the break, malloc counts too.
+        if between(reading) == missing {
+            reading.header_bytes += missing;
+            return;
+        }
         let mut taken = claimed.to_vec();
         taken.extend(reading.walks.iter().map(|walk| walk.run.range()));
-        let mut places = mapped::unclaimed(image, &taken);
-        places.extend(behind_first(image, reading));
-        let found =
-            places.into_iter().find_map(|place| whole_stretch(image, reading, place, missing(reading), key));
+        let behind = behind_last(image, reading);
+        let behind = behind.and_then(|place| whole_stretch(image, reading, place, missing, key, &|_| true));
+        let found = behind.or_else(|| {
+            // A stretch begins where the system gave memory, but for what was lost to alignment.
+            let is_near = |at: u64| at % 0x1000 < 0x20;
+            let mut places = mapped::unclaimed(image, &taken).into_iter();
+            places.find_map(|place| whole_stretch(image, reading, place, missing, key, &is_near))
+        });
         let Some((stretch, walk)) = found else { return };
         reading.add(walk, &stretch);
     }
 }
 
+/// Bytes between the stretches that grew with the break.
+fn between(reading: &Reading) -> u64 {
+    let ends = reading.walks.windows(2);
+    ends.map(|pair| pair[1].run.range().start.0.saturating_sub(pair[0].end)).sum()
+}
+
 /// The rest of the region that the last stretch ends in.
-fn behind_first(image: &Image<'_>, reading: &Reading) -> Option<Range> {
+fn behind_last(image: &Image<'_>, reading: &Reading) -> Option<Range> {
     let end = reading.walks.iter().map(|walk| walk.end).max()?;
     let region = image.region(end)?;
     Range::new(Address(end), region.range.end).filter(|range| range.size().0 > 0)
@@ -96,25 +119,29 @@ fn whole_stretch(
     place: Range,
     missing: u64,
     key: Option<u64>,
+    may_begin: &dyn Fn(u64) -> bool,
 ) -> Option<(Stretch, walk::Walk)> {
+    let mut cursor = Cursor::new(image.pieces);
+    // Only where memory is held: a region of terabytes may hold a page.
     let held = image
         .pieces
         .within(place)
         .flat_map(|(start, bytes)| (start.0.next_multiple_of(16)..start.0 + bytes.len() as u64).step_by(16));
-    let starts = held.filter(|&at| {
-        // A stretch begins where the system gave memory, but for what was lost to alignment.
-        let is_near = at % 0x1000 < 0x20 || at == place.start.0;
-        let word = || image.word(at + 8).unwrap_or_default();
-        is_near
-            && word() & chunk::FLAGS == chunk::PREV_INUSE
-            && (chunk::SMALLEST..=missing).contains(&(word() & !7))
-    });
-    for start in starts {
+    for start in held.filter(|&start| may_begin(start) || start == place.start.0) {
+        let word = cursor.word(start + 8).unwrap_or_default();
+        let is_possible = word & chunk::FLAGS == chunk::PREV_INUSE
+            && (chunk::SMALLEST..=missing).contains(&(word & !chunk::FLAGS));
+        if !is_possible {
+            continue;
+        }
         let top = (start..place.end.0).contains(&reading.top).then_some(reading.top);
         let size = top.and_then(|top| image.word(top + 8)).map_or(0, |word| word & !chunk::FLAGS);
         let limit = top.map_or(place.end.0, |top| top.saturating_add(size).min(place.end.0));
         let limit = limit.min(start.saturating_add(missing));
         let stretch = Stretch { start, limit, top, is_main: true };
+        if !walk::agree(&mut cursor, stretch, start) {
+            continue;
+        }
         let Some(walk) = walk::walk(image.pieces, stretch, key) else { continue };
         if walk.is_whole && walk.damage.is_empty() {
             return Some((stretch, walk));

@@ -34,9 +34,7 @@ pub(super) fn read(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
 
 fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64) -> Option<Found> {
     let word = |at: u64| pieces.word(Address(at));
-    // What is left of a free chunk may be too little for one of its own: then the cache has it too.
-    let size = word(at.checked_sub(8)?)? & !chunk::FLAGS;
-    if size != layout.chunk && size != layout.chunk + 16 || !at.is_multiple_of(16) {
+    if !layout.fits(word(at.checked_sub(8)?)? & !chunk::FLAGS) || !at.is_multiple_of(16) {
         return None;
     }
     let mut found = Found { layout, at, chunks: Vec::new(), key: None, is_blank: true };

@@ -203,7 +203,7 @@ fn resync(cursor: &mut Cursor<'_>, stretch: Stretch, broken: u64) -> Option<u64>
     None
 }
 
-fn agree(cursor: &mut Cursor<'_>, stretch: Stretch, start: u64) -> bool {
+pub(super) fn agree(cursor: &mut Cursor<'_>, stretch: Stretch, start: u64) -> bool {
     let mut at = start;
     for index in 0..AGREEING {
         match step(cursor, stretch, at) {
@@ -261,7 +261,7 @@ impl Walk {
             return;
         }
         self.run.set_live(Address(before.at), true);
-        if CACHES.iter().any(|cache| cache.chunk == before.size) {
+        if CACHES.iter().any(|cache| cache.fits(before.size)) {
             self.cache_like.push(before.at + chunk::HEAD);
         }
     }

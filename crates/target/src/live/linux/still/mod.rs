@@ -38,7 +38,7 @@ const TRIES: usize = 3;
 pub(super) fn still(
     proc_dir: &ProcDir,
     pid: ProcessId,
-    how: Stillness,
+    how: Stillness<'_>,
     progress: &mut dyn FnMut(StillProgress),
 ) -> Result<Still<'static>> {
     if pid.0 == std::process::id() {
@@ -50,7 +50,8 @@ pub(super) fn still(
     let cost = room::estimate(&process, how);
     progress(StillProgress::Estimated(cost));
 
-    let mut stop = Stop { estimated: cost.stopped, ..Stop::default() };
+    let is_held = matches!(how, Stillness::Held(_));
+    let mut stop = Stop { estimated: cost.stopped, is_held, ..Stop::default() };
     let mut size = cost.staging;
     for _ in 0..TRIES {
         let room = room::take(proc_dir, &process, size)?;
@@ -82,7 +83,7 @@ struct Job<'a> {
     proc_dir: &'a ProcDir,
     process: &'a Process,
     wishes: &'a WishList,
-    how: Stillness,
+    how: Stillness<'a>,
     events: Sender<StillProgress>,
 }
 
@@ -117,6 +118,7 @@ impl Job<'_> {
             // One that stands anyway need not be made to fork so that it can run on.
             Stillness::Forked if self.stands() => self.stopped(room),
             Stillness::Forked => self.forked(room),
+            Stillness::Held(told) => self.held(room, told),
         };
         // One that names what to do says more than the help for missing rights.
         held.map_err(|error| if error.remedy().is_some() { error } else { explain(error, self.process) })
@@ -192,6 +194,20 @@ impl Job<'_> {
         Ok(self.whole(moment, room, &unreadable, Duration::ZERO))
     }
 
+    /// A debugger holds all threads, and tells their registers: what is read is of one moment.
+    fn held(&self, mut room: MmapMut, told: &[Thread]) -> Result<Caught> {
+        let (proc_dir, pid) = (self.proc_dir, self.process.pid);
+        let moment = self.moment(registers::told(proc_dir, pid, told)?)?;
+        if moment.choice.size().0 > room.len() as u64 {
+            return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
+        }
+        let unreadable = copy(pid, &moment.choice.runs, &mut room, Pace::Hurried)?;
+        self.is_there()?;
+        // The debugger may have let go meanwhile, of all or of one.
+        registers::told(proc_dir, pid, told)?;
+        Ok(self.whole(moment, room, &unreadable, Duration::ZERO))
+    }
+
     /// Whether all threads stand already: for a debugger, or for job control.
     fn stands(&self) -> bool {
         let (proc_dir, pid) = (self.proc_dir, self.process.pid);
@@ -204,7 +220,7 @@ impl Job<'_> {
         if let Some(traced) = traced(self.proc_dir, pid) {
             return Err(traced.help(
                 "only one tracer can be at a time: end that one, or read the process as it is with --no-stop, \
-                 which is exact while a debugger holds all its threads",
+                 which is exact while a debugger holds all its threads. In gdb, with registers too: residue gdb --help",
             ));
         }
         hurry();
