@@ -112,6 +112,7 @@ fn seen(heaps: Vec<Heap>) -> Circumstances {
             estimated: Duration::from_millis(15),
             measured: Duration::from_millis(12),
             forking: None,
+            is_held: false,
             copied: Bytes::mib(84),
         }),
         heaps,
@@ -158,7 +159,7 @@ fn fragmented() -> HeapReport {
                     BlockType::Content(Content::Json),
                     10_000,
                     Bytes::mib(3),
-                    Some("{\"customer\": \"Ann\u{202e}\""),
+                    Some("{\"customer\": \"Ann\""),
                 ),
                 type_row(BlockType::TreeNode, 5, Bytes(280), None),
             ],
@@ -310,7 +311,8 @@ fn what_heaps_hold() {
 
 #[test]
 fn several_heaps_of_which_one_is_damaged() {
-    let report = HeapReport { seen: seen(vec![damaged(), musl()]), ..HeapReport::default() };
+    let seen = seen(vec![damaged(), musl()]);
+    let report = HeapReport { sums: HeapSums::of(&seen.heaps), seen, ..HeapReport::default() };
     let write = |out: &mut Vec<u8>, screen| terminal::heap(out, screen, &report, true);
     assert_snapshot!("heaps_damaged_80", text(Some(80), write));
     assert_snapshot!("heaps_damaged_120", text(Some(120), write));
