@@ -26,6 +26,8 @@ mod heap_hard_cases;
 #[cfg(target_os = "linux")]
 mod heap_identities;
 #[cfg(target_os = "linux")]
+mod heap_others;
+#[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]
 mod map_diff;
