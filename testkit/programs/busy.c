@@ -45,6 +45,15 @@ static void expect(int right, const char *what)
     }
 }
 
+/* The signals that this thread blocks are still those that it asked to. */
+static void expect_mask(int is_main)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    expect(!sigismember(&set, SIGUSR1) && !sigismember(&set, SIGTERM), "the signal mask");
+    expect(sigismember(&set, SIGRTMIN) == !is_main, "the signal mask");
+}
+
 static void *computing(void *seed)
 {
     uint64_t put[40], seen[40];
@@ -80,6 +89,7 @@ static void *computing(void *seed)
               "xmm15");
 #endif
         expect(memcmp(put, seen, sizeof put) == 0, "a register");
+        expect_mask(0);
         add(&computed);
     }
     return NULL;
@@ -108,50 +118,49 @@ static void *registers(void *nothing)
     return nothing;
 }
 
-static void *sleeping(void *nothing)
+static void sleep_once(void)
 {
-    for (;;) {
-        struct timespec nap = { .tv_nsec = 3000000 };
-        unsigned long long begin = now();
-        expect(nanosleep(&nap, NULL) == 0 && now() - begin >= 3000000, "nanosleep");
-        add(&slept);
-    }
-    return nothing;
+    struct timespec nap = { .tv_nsec = 3000000 };
+    unsigned long long begin = now();
+    expect(nanosleep(&nap, NULL) == 0 && now() - begin >= 3000000, "nanosleep");
+    add(&slept);
 }
 
-static void *polling(void *nothing)
+static void poll_once(void)
 {
-    for (;;) {
-        unsigned long long begin = now();
-        expect(poll(NULL, 0, 3) == 0 && now() - begin >= 3000000, "poll");
-        add(&polled);
-    }
-    return nothing;
+    unsigned long long begin = now();
+    expect(poll(NULL, 0, 3) == 0 && now() - begin >= 3000000, "poll");
+    add(&polled);
 }
 
-static void *selecting(void *nothing)
+static void select_once(void)
 {
+    struct timespec nap = { .tv_nsec = 3000000 };
     sigset_t all;
     sigfillset(&all);
-    for (;;) {
-        struct timespec nap = { .tv_nsec = 3000000 };
-        expect(pselect(0, NULL, NULL, NULL, &nap, &all) == 0, "pselect");
-        add(&selected);
-    }
-    return nothing;
+    expect(pselect(0, NULL, NULL, NULL, &nap, &all) == 0, "pselect");
+    add(&selected);
 }
 
-static void *waiting(void *nothing)
+static void wait_once(void)
 {
     static int word;
+    struct timespec nap = { .tv_nsec = 3000000 };
+    unsigned long long begin = now();
+    long answer = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &nap, NULL, 0);
+    expect(answer == -1 && errno == ETIMEDOUT && now() - begin >= 3000000, "futex");
+    add(&waited);
+}
+
+static void (*const once[])(void) = { sleep_once, poll_once, select_once, wait_once };
+
+static void *again_and_again(void *which)
+{
     for (;;) {
-        struct timespec nap = { .tv_nsec = 3000000 };
-        unsigned long long begin = now();
-        long answer = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &nap, NULL, 0);
-        expect(answer == -1 && errno == ETIMEDOUT && now() - begin >= 3000000, "futex");
-        add(&waited);
+        once[(uintptr_t)which]();
+        expect_mask(0);
     }
-    return nothing;
+    return NULL;
 }
 
 static void *reading(void *nothing)
@@ -159,6 +168,7 @@ static void *reading(void *nothing)
     char letter;
     for (;;) {
         expect(read(tube[0], &letter, 1) == 1, "read");
+        expect_mask(0);
         add(&got);
     }
     return nothing;
@@ -185,9 +195,9 @@ static void filter_calls(void)
         give_up("seccomp");
 }
 
-static char *lettered(const char *name, uintptr_t where)
+static char *lettered(const char *name, uintptr_t where, int kind)
 {
-    char *pages = island(where, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    char *pages = island(where, 64 * KIB, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1);
     memset(pages, 'x', 64 * KIB);
     fact_address(name, pages);
     return pages;
@@ -197,10 +207,11 @@ int main(int count, char **arguments)
 {
     if (quantity(count, arguments, "filtered", 0))
         filter_calls();
-    if (madvise(lettered("kept", 0x100000000000), 64 * KIB, MADV_DONTFORK) != 0)
+    if (madvise(lettered("kept", 0x100000000000, MAP_PRIVATE), 64 * KIB, MADV_DONTFORK) != 0)
         give_up("madvise");
-    if (madvise(lettered("wiped", 0x110000000000), 64 * KIB, MADV_WIPEONFORK) != 0)
+    if (madvise(lettered("wiped", 0x110000000000, MAP_PRIVATE), 64 * KIB, MADV_WIPEONFORK) != 0)
         give_up("madvise");
+    lettered("shared", 0x130000000000, MAP_SHARED);
     size_t size = quantity(count, arguments, "mib", 16) * MIB;
     char *start_of_heap =
         island(0x120000000000, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -226,19 +237,24 @@ int main(int count, char **arguments)
         fact_number("holder", holder_tid);
         fact_number("holder_self", holder_self);
     }
-    start(sleeping, NULL);
-    start(polling, NULL);
-    start(selecting, NULL);
-    start(waiting, NULL);
+    for (uintptr_t which = 0; which < sizeof once / sizeof *once; which++)
+        start(again_and_again, (void *)which);
     start(reading, NULL);
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigaction(SIGRTMIN, &action, NULL);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     fact_number("signal", (unsigned long long)SIGRTMIN);
 
+    /* What the main thread does until it is spoken to: it waits for a line, or does one of the others' calls. */
+    unsigned long long main_does = quantity(count, arguments, "main", 4);
     tell("ready");
-    for (char line[64]; hear(line, sizeof line);) {
+    for (char line[64];;) {
+        while (main_does < sizeof once / sizeof *once && !spoken_to(0))
+            once[main_does]();
+        if (!hear(line, sizeof line))
+            break;
         expect(write(tube[1], "", 1) == 1, "write");
+        expect_mask(1);
         fact_number("computed", computed);
         fact_number("slept", slept);
         fact_number("polled", polled);

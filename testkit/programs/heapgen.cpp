@@ -29,8 +29,11 @@ void *take(size_t size)
     void *block = malloc(size);
     if (block == nullptr)
         give_up("malloc");
+    size_t usable = malloc_usable_size(block);
+    /* What stood here before, behind the end of a text or under half of it, would hold lost blocks by chance. */
+    memset(block, 0, usable);
     live.fetch_add(1, std::memory_order_relaxed);
-    live_bytes.fetch_add(malloc_usable_size(block), std::memory_order_relaxed);
+    live_bytes.fetch_add(usable, std::memory_order_relaxed);
     return block;
 }
 

@@ -6,13 +6,15 @@ use crate::shell::{self, cargo, works};
 use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 13] = [
     "chromium",
     "g++",
     "gcc",
     "gcc-multilib",
     "gdb",
     "libcap2-bin",
+    "libjemalloc-dev",
+    "libjemalloc2",
     "musl-tools",
     "procps",
     "smem",

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use residue_model::{Address, BlockId, Blocks, Bytes};
+use residue_model::{Address, Block, BlockId, Blocks, Bytes};
 use serde::Serialize;
 
-use crate::reachability::{Amount, LeakKind, Reachability};
+use crate::reachability::{Amount, LeakKind, Lost, LostBlock, Reachability};
 use crate::types::{BlockType, Types};
 
 /// Blocks that are alike.
@@ -104,7 +104,7 @@ struct Key {
     kind: LeakKind,
     ring: Option<u32>,
     what: BlockType,
-    /// Sizes of text differ from block to block, whatever its cause.
+    /// Sizes of text differ from block to block, whatever its cause, and so do those of a ring's members.
     size: Option<u64>,
 }
 
@@ -119,23 +119,17 @@ pub fn records(
         Groups { of: HashMap::new(), records: Vec::new(), blocks, types, min_size: filter.min_size };
     let wants = |kind: LeakKind| filter.kinds.contains(&kind);
     let lost = &reachability.lost;
-    for block in &lost.blocks {
-        let kind = if block.is_definite { LeakKind::Definite } else { LeakKind::Indirect };
-        if !wants(kind) {
-            continue;
+    if wants(LeakKind::Definite) {
+        groups.take_losses(lost);
+    }
+    if wants(LeakKind::Indirect) {
+        for block in lost.blocks.iter().filter(|block| !block.is_definite) {
+            groups.take(LeakKind::Indirect, block.id);
         }
-        let whole = lost.losses[block.loss as usize];
-        let ring = (block.is_definite && whole.members > 1).then_some(whole.members);
-        let retained = if block.is_definite && whole.first == block.id {
-            Amount { blocks: whole.retained_blocks, bytes: whole.retained_bytes }
-        } else {
-            Amount::default()
-        };
-        groups.take(kind, block.id, ring, retained);
     }
     if wants(LeakKind::Possible) {
         for &id in &reachability.possible_blocks {
-            groups.take(LeakKind::Possible, id, None, Amount::default());
+            groups.take(LeakKind::Possible, id);
         }
     }
     if wants(LeakKind::Reachable) {
@@ -144,11 +138,13 @@ pub fn records(
                 || lost.blocks.binary_search_by_key(id, |block| block.id).is_ok()
         };
         for block in blocks.live().filter(|block| !is_other(&block.id)) {
-            groups.take(LeakKind::Reachable, block.id, None, Amount::default());
+            groups.take(LeakKind::Reachable, block.id);
         }
     }
     let mut records = groups.records;
     for record in &mut records {
+        // Members of rings come ring by ring.
+        record.addresses.sort_unstable();
         if record.kind != LeakKind::Definite {
             record.retained = record.amount;
         }
@@ -172,19 +168,46 @@ struct Groups<'g, 'a> {
 }
 
 impl Groups<'_, '_> {
-    fn take(&mut self, kind: LeakKind, id: BlockId, ring: Option<u32>, retained: Amount) {
+    fn take(&mut self, kind: LeakKind, id: BlockId) {
         let block = self.blocks.block(id);
-        if block.size() < self.min_size && retained.bytes < self.min_size {
-            return;
+        if block.size() >= self.min_size {
+            let record = self.record(kind, None, block);
+            self.add(record, block);
         }
+    }
+
+    /// Takes what was lost by itself. A ring is one loss, whatever its members are: its largest tells what it is.
+    fn take_losses(&mut self, lost: &Lost) {
+        let mut members: Vec<&LostBlock> = lost.blocks.iter().filter(|block| block.is_definite).collect();
+        members.sort_by_key(|member| (member.loss, member.id));
+        for members in members.chunk_by(|one, other| one.loss == other.loss) {
+            let whole = lost.losses[members[0].loss as usize];
+            let blocks: Vec<Block> = members.iter().map(|member| self.blocks.block(member.id)).collect();
+            let Some(&largest) = blocks.iter().rev().max_by_key(|block| block.size()) else { continue };
+            if whole.retained_bytes < self.min_size {
+                continue;
+            }
+            let record =
+                self.record(LeakKind::Definite, (whole.members > 1).then_some(whole.members), largest);
+            for block in blocks {
+                self.add(record, block);
+            }
+            let retained = &mut self.records[record].retained;
+            retained.blocks += whole.retained_blocks;
+            retained.bytes += whole.retained_bytes;
+        }
+    }
+
+    /// Which record a block belongs to; a new one when there is none like it.
+    fn record(&mut self, kind: LeakKind, ring: Option<u32>, block: Block) -> usize {
         let what = self.types.of(block.range);
-        let varies = matches!(&what, BlockType::Content(content) if content.is_text());
-        let key = Key { kind, ring, what, size: (!varies).then_some(block.size().0) };
-        let index = *self.of.entry(key.clone()).or_insert_with(|| {
+        let size = (!varies(&what, ring)).then_some(block.size().0);
+        let key = Key { kind, ring, what, size };
+        *self.of.entry(key).or_insert_with_key(|key| {
             self.records.push(Record {
                 number: 0,
                 kind,
-                what: key.what,
+                what: key.what.clone(),
                 size: Some(block.size()),
                 amount: Amount::default(),
                 retained: Amount::default(),
@@ -194,11 +217,12 @@ impl Groups<'_, '_> {
                 change: None,
             });
             self.records.len() - 1
-        });
-        let record = &mut self.records[index];
+        })
+    }
+
+    fn add(&mut self, record: usize, block: Block) {
+        let record = &mut self.records[record];
         record.amount.add(block.size());
-        record.retained.blocks += retained.blocks;
-        record.retained.bytes += retained.bytes;
         record.size = record.size.filter(|&size| size == block.size());
         record.addresses.push(block.range.start);
         if record.preview.is_none() && record.addresses.len() <= LOOKED_INTO {
@@ -207,19 +231,28 @@ impl Groups<'_, '_> {
     }
 }
 
+/// Whether blocks of a type are of one cause though their sizes differ.
+fn varies(what: &BlockType, ring: Option<u32>) -> bool {
+    ring.is_some() || matches!(what, BlockType::Content(content) if content.is_text())
+}
+
 /// Blocks of a record that are looked into for a text to show.
 const LOOKED_INTO: usize = 8;
 
 /// Says of each record how it compares with an earlier run.
 pub fn compare(records: &mut [Record], earlier: &[EarlierRecord]) {
-    let earlier: HashMap<_, _> = earlier
-        .iter()
-        .map(|record| ((record.kind.as_str(), record.name.as_str(), record.size, record.ring), record))
-        .collect();
+    let mut known: HashMap<_, Vec<&EarlierRecord>> = HashMap::new();
+    for record in earlier {
+        known.entry((record.kind.as_str(), record.name.as_str(), record.ring)).or_default().push(record);
+    }
     for record in records {
         let name = record.what.name();
-        let size = record.size.map(|size| size.0);
-        let before = earlier.get(&(record.kind.key(), name.as_ref(), size, record.ring));
+        let alike = known.get(&(record.kind.key(), name.as_ref(), record.ring));
+        // Where sizes vary there is one record, which has a size as long as all its blocks happen to be of one.
+        let is_it = |other: &&&EarlierRecord| {
+            varies(&record.what, record.ring) || other.size == record.size.map(|size| size.0)
+        };
+        let before = alike.and_then(|alike| alike.iter().find(is_it));
         let difference = |now: u64, before: u64| now.cast_signed().wrapping_sub(before.cast_signed());
         let (blocks, bytes) = before.map_or((0, 0), |before| (before.blocks, before.bytes));
         let change = RecordChange {
@@ -236,3 +269,6 @@ pub fn compare(records: &mut [Record], earlier: &[EarlierRecord]) {
         record.change = Some(RecordChange { kind, ..change });
     }
 }
+
+#[cfg(test)]
+mod tests;

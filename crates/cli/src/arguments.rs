@@ -55,6 +55,9 @@ pub(crate) enum Command {
     #[cfg(any(target_os = "linux", windows))]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),
+    #[cfg(target_os = "linux")]
+    /// These questions about blocks from inside gdb: prints the script that gdb needs for it
+    Gdb(GdbArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),
@@ -124,10 +127,18 @@ pub(crate) struct StillArgs {
     /// Let the process fork and look at the child: it stands for the fork only, but needs memory for what it changes
     #[arg(long)]
     snapshot: bool,
+
+    /// A debugger holds all threads of the process: take their registers from a file, or from - (stdin). It has a line
+    /// a thread, its number and registers: 4711 rax=0x0 … rip=0x55d0c0001139 …, by the names that gdb has. In gdb, the
+    /// script that `residue gdb` prints does this
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["no_stop", "snapshot"])]
+    pub(crate) stopped_by_debugger: Option<PathBuf>,
 }
 
 impl StillArgs {
-    pub(crate) fn stillness(&self) -> Stillness {
+    /// How, but for what a debugger holds.
+    pub(crate) fn stillness(&self) -> Stillness<'static> {
         match self {
             StillArgs { no_stop: true, .. } => Stillness::Running,
             StillArgs { snapshot: true, .. } => Stillness::Forked,
@@ -165,8 +176,8 @@ pub(crate) struct HeapArgs {
 /// How pointers are looked for.
 #[derive(Args)]
 pub(crate) struct LeakRules {
-    /// Pointers into a block that count as pointers to its start: all, none, or some of stdstring, length64, newarray,
-    /// multipleinheritance
+    /// Pointers into a block that count as pointers to its start: all, none, or some of memcheck's stdstring, length64,
+    /// newarray, multipleinheritance, and python
     #[arg(long, value_name = "NAMES", default_value = "all", value_parser = heuristics)]
     pub(crate) heuristics: Heuristics,
 
@@ -241,6 +252,7 @@ pub(crate) struct LeaksArgs {
 
     /// Look again and again, and compare each time with the time before
     #[arg(long, value_name = "TIME", value_parser = time)]
+    #[cfg_attr(target_os = "linux", arg(conflicts_with = "stopped_by_debugger"))]
     pub(crate) every: Option<Duration>,
 
     /// Which records are shown when runs are compared
@@ -532,6 +544,26 @@ pub(crate) struct DumpArgs {
     /// is left]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) staging: Option<Bytes>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Args)]
+#[command(after_help = "\
+It adds the command `residue` to gdb, for the program that gdb has stopped, or a core that it reads.
+gdb holds the program, Residue reads its memory. In gdb, `help residue` tells the rest.
+
+Examples:
+  residue gdb -o residue.py
+  gdb -x residue.py -ex 'break finish' -ex run -ex 'residue leaks' ./program
+  echo source $PWD/residue.py >> ~/.gdbinit
+
+  (gdb) residue leaks
+  (gdb) residue refs session --to-root
+  (gdb) residue heap --all")]
+pub(crate) struct GdbArgs {
+    /// Write the script into a file instead
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[cfg(windows)]

@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::Refs(refs) => cmd::refs::run(refs, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
+        #[cfg(target_os = "linux")]
+        Command::Gdb(gdb) => cmd::gdb::run(gdb, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         #[cfg(windows)]

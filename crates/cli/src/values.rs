@@ -29,8 +29,9 @@ pub(crate) fn length(text: &str) -> Result<Bytes, String> {
 
 /// Reads names of memcheck's heuristics.
 pub(crate) fn heuristics(text: &str) -> Result<Heuristics, String> {
-    Heuristics::parse(text)
-        .ok_or_else(|| "write all, none, or some of stdstring,length64,newarray,multipleinheritance".into())
+    Heuristics::parse(text).ok_or_else(|| {
+        "write all, none, or some of stdstring,length64,newarray,multipleinheritance,python".into()
+    })
 }
 
 /// Reads kinds of loss.

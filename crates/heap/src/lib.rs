@@ -10,10 +10,13 @@ mod glibc;
 mod image;
 mod jemalloc;
 mod mallocng;
+mod pymalloc;
+mod recognise;
 mod walker;
 
 pub use glibc::Glibc;
 pub use image::Image;
 pub use jemalloc::Jemalloc;
 pub use mallocng::Mallocng;
+pub use pymalloc::Pymalloc;
 pub use walker::{HeapWalker, Walked, walk};

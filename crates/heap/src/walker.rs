@@ -34,11 +34,16 @@ impl Walked {
 
 /// Asks every walker that there is.
 pub fn walk(image: &Image<'_>) -> Walked {
-    let walkers: [&dyn HeapWalker; 3] =
-        [&crate::glibc::Glibc, &crate::jemalloc::Jemalloc, &crate::mallocng::Mallocng];
+    let walkers: [&dyn HeapWalker; 4] = [
+        &crate::glibc::Glibc,
+        &crate::jemalloc::Jemalloc,
+        &crate::mallocng::Mallocng,
+        &crate::pymalloc::Pymalloc,
+    ];
     let mut walked = Walked::default();
     for walker in walkers {
         walked.join(walker.walk(image));
     }
+    crate::recognise::recognise(image, &mut walked);
     walked
 }

@@ -88,9 +88,10 @@ impl Bits {
         })
     }
 
-    /// The words behind it, sixty-four bits each, the lowest first.
-    pub fn words(&self) -> &[u64] {
-        &self.words
+    /// The word that holds a bit; 0 behind the end.
+    #[inline]
+    pub(crate) fn word_of(&self, index: u64) -> u64 {
+        self.words.get(place(index).0).copied().unwrap_or_default()
     }
 }
 

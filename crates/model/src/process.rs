@@ -78,9 +78,9 @@ pub struct Thread {
     /// `pthread_create` made; on Windows the TEB.
     pub control_block: Option<Address>,
     /// Its general registers in the order of the processor's `user_regs_struct`, where somebody saved them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip)]
     pub registers: Vec<u64>,
     /// What the processor takes for the start of thread-local storage: `fs_base` on x86-64, `tpidr_el0` on 64-bit ARM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub thread_pointer: Option<Address>,
 }

@@ -11,6 +11,8 @@ pub struct Stop {
     pub measured: Duration,
     /// How much of that it took to fork; `None` when it did not.
     pub forking: Option<Duration>,
+    /// Whether a debugger held it anyway, so that holding it cost nothing.
+    pub is_held: bool,
     /// How much memory was copied.
     pub copied: Bytes,
 }

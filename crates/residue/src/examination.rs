@@ -59,7 +59,7 @@ impl<'a> Examination<'a> {
     /// When it cannot be held still, or no walker knows its kind of machine.
     pub fn of(
         target: &'a dyn Target,
-        stillness: Stillness,
+        stillness: Stillness<'_>,
         progress: &mut dyn FnMut(HeapProgress),
     ) -> Result<Examination<'a>> {
         let still = target.still(stillness, &mut |more| progress(HeapProgress::Still(more)))?;

@@ -58,6 +58,7 @@ pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;
 pub use residue_target::Care;
+pub use residue_target::held;
 #[cfg(any(target_os = "linux", windows))]
 pub use residue_target::live::host::{DumpOptions, Probe};
 #[cfg(windows)]

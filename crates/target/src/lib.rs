@@ -23,6 +23,7 @@ mod detail;
 mod dumping;
 mod elf_core;
 mod error;
+pub mod held;
 mod image;
 pub mod live;
 mod minidump;

@@ -131,7 +131,7 @@ impl Target for Broken {
         self.target.memory()
     }
 
-    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, how: Stillness<'_>, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         let mut still = self.target.still(how, progress)?;
         still.snapshot.gaps.splice(0..0, self.gaps.iter().cloned());
         Ok(still)

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use memmap2::MmapMut;
-use residue_model::{Bytes, Pieces, Range, Snapshot, Stop};
+use residue_model::{Bytes, Pieces, Range, Snapshot, Stop, Thread};
 
 use crate::image::Segments;
 use crate::{Estimate, Result, Target};
 
 /// How a running process is held still. A dump stands by itself, whatever is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stillness {
+pub enum Stillness<'a> {
     /// All its threads stand while its memory is copied.
     #[default]
     Stopped,
@@ -18,6 +18,8 @@ pub enum Stillness {
     Running,
     /// It stands while it forks, and the copy is made of the child.
     Forked,
+    /// A debugger holds all its threads, and tells their registers: see [`held::parse`](crate::held::parse).
+    Held(&'a [Thread]),
 }
 
 /// How far the holding is.
@@ -43,6 +45,7 @@ pub struct Still<'a> {
 }
 
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only processes of Linux are copied yet"))]
 enum Held<'a> {
     /// In the file of a dump.
     Filed(&'a Segments),
@@ -76,6 +79,7 @@ impl<'a> Still<'a> {
 
 /// Memory of a process that was copied.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only processes of Linux are copied yet"))]
 pub(crate) struct Copied {
     bytes: MmapMut,
     /// In order of address, each with its place in the bytes.

@@ -34,5 +34,5 @@ pub trait Target {
     /// # Errors
     /// When a running process has ended, may not be stopped or read, cannot be held in that way, or there is not enough
     /// memory for the copy; when there is no memory to be had of this kind of target. The process runs on in each case.
-    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>>;
+    fn still(&self, how: Stillness<'_>, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>>;
 }

@@ -60,3 +60,6 @@ impl HeapSums {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! The system takes back whole pages only: a page with one small live block costs as much as a full one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use residue_model::{Address, Block, Blocks, Bytes, Pieces, Range};
 
@@ -73,12 +73,9 @@ struct Pinned {
     page: u64,
     live: u64,
     blocks: Vec<Block>,
-    /// Pages by the size and the beginning of a block, until types are told.
-    found: HashMap<Place, u64>,
+    /// Which pages a block pins, by where it begins and its size, until types are told: it may be two.
+    found: HashMap<(Address, Bytes), Vec<u64>>,
 }
-
-/// Where a block stands, and its size: one may pin two pages.
-type Place = (Address, Bytes);
 
 impl Pinned {
     fn add(&mut self, block: Block) {
@@ -97,7 +94,7 @@ impl Pinned {
             self.pins.free += Bytes(PAGE - self.live);
             for block in self.blocks.drain(..) {
                 if self.found.len() < MOST {
-                    *self.found.entry((block.range.start, block.size())).or_default() += 1;
+                    self.found.entry((block.range.start, block.size())).or_default().push(self.page);
                 }
             }
         }
@@ -106,22 +103,21 @@ impl Pinned {
     }
 
     fn told(self, types: &mut Types<'_>) -> Pins {
-        let mut rows: HashMap<(BlockType, Bytes), Pin> = HashMap::new();
+        // Blocks of one kind often stand in one page: it is one page all the same.
+        let mut rows: HashMap<(BlockType, Bytes), (Pin, HashSet<u64>)> = HashMap::new();
         for ((start, size), pages) in self.found {
             let what = types.of(Range { start, end: Address(start.0 + size.0) });
-            let row = rows.entry((what, size)).or_insert_with_key(|(what, size)| Pin {
-                what: what.clone(),
-                size: *size,
-                blocks: 0,
-                pages: 0,
-                first: start,
+            let (row, pinned) = rows.entry((what, size)).or_insert_with_key(|(what, size)| {
+                let pin = Pin { what: what.clone(), size: *size, blocks: 0, pages: 0, first: start };
+                (pin, HashSet::new())
             });
             row.blocks += 1;
-            row.pages += pages;
             row.first = row.first.min(start);
+            pinned.extend(pages);
         }
         let mut pins = self.pins;
-        pins.rows = rows.into_values().collect();
+        let row = |(row, pages): (Pin, HashSet<u64>)| Pin { pages: pages.len() as u64, ..row };
+        pins.rows = rows.into_values().map(row).collect();
         pins.rows.sort_by_key(|row| (std::cmp::Reverse(row.pages), row.first));
         pins
     }

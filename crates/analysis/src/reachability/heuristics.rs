@@ -17,16 +17,29 @@ pub struct Heuristics {
     pub newarray: bool,
     /// A pointer to a later part of an object, where both parts begin with a pointer to a table of functions.
     pub multipleinheritance: bool,
+    /// A pointer to an object of Python, behind the words that its collector of cycles has in front. Ours: memcheck has
+    /// none like it.
+    pub python: bool,
 }
 
 impl Heuristics {
-    /// All of them, as memcheck has it where nothing is said.
-    pub const ALL: Heuristics =
-        Heuristics { stdstring: true, length64: true, newarray: true, multipleinheritance: true };
+    /// All of them, as memcheck has it where nothing is said of its own.
+    pub const ALL: Heuristics = Heuristics {
+        stdstring: true,
+        length64: true,
+        newarray: true,
+        multipleinheritance: true,
+        python: true,
+    };
 
     /// None of them.
-    pub const NONE: Heuristics =
-        Heuristics { stdstring: false, length64: false, newarray: false, multipleinheritance: false };
+    pub const NONE: Heuristics = Heuristics {
+        stdstring: false,
+        length64: false,
+        newarray: false,
+        multipleinheritance: false,
+        python: false,
+    };
 
     /// Reads memcheck's way to write them: `all`, `none`, or names parted by commas.
     pub fn parse(text: &str) -> Option<Heuristics> {
@@ -39,6 +52,7 @@ impl Heuristics {
                 "length64" => chosen.length64 = true,
                 "newarray" => chosen.newarray = true,
                 "multipleinheritance" => chosen.multipleinheritance = true,
+                "python" => chosen.python = true,
                 _ => return None,
             }
         }
@@ -69,9 +83,25 @@ impl Heuristics {
                 return true;
             }
         }
+        if self.python && PYTHON_FRONTS.contains(&offset) && is_python(pieces, block.start.0 + offset) {
+            return true;
+        }
         let is_table = |at: u64| word(at).is_some_and(|word| word % 8 == 0 && holds(tables, Address(word)));
         self.multipleinheritance && offset.is_multiple_of(8) && offset > 0 && is_table(0) && is_table(offset)
     }
+}
+
+/// What stands in front of an object: two words of the collector, and since 3.11 two more for attributes.
+const PYTHON_FRONTS: [u64; 2] = [16, 32];
+
+/// Whether an object of Python stands at an address: it has a count, and a type whose type's type is `type`, the only
+/// one that is its own. Source: `Include/object.h`, `Include/internal/pycore_gc.h`.
+fn is_python(pieces: &Pieces<'_>, object: u64) -> bool {
+    let kind_of =
+        |at: u64| pieces.word(Address(at.wrapping_add(8))).filter(|kind| *kind != 0 && kind % 8 == 0);
+    let references = pieces.word(Address(object)).unwrap_or_default();
+    let Some(meta) = kind_of(object).and_then(kind_of) else { return false };
+    references > 0 && references < 1 << 33 && kind_of(meta).is_some_and(|root| kind_of(root) == Some(root))
 }
 
 /// Where tables of functions stand: data of modules that nobody writes.

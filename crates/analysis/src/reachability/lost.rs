@@ -113,8 +113,10 @@ impl Graph<'_> {
     fn share_out(&self, lost: &mut Lost) {
         let mut todo = Vec::new();
         let mut hint = 0;
-        let members: Vec<u32> =
+        let mut members: Vec<u32> =
             (0..narrow(lost.blocks.len())).filter(|&node| lost.blocks[node as usize].is_definite).collect();
+        // All members of a ring take before the next loss does, though that may stand between them.
+        members.sort_by_key(|&member| lost.blocks[member as usize].loss);
         for whole in &mut lost.losses {
             whole.retained_blocks = u64::from(whole.members);
             whole.retained_bytes = whole.bytes;

@@ -49,6 +49,12 @@ impl Marks {
         self.0[word].load(Ordering::Relaxed) & bit != 0
     }
 
+    /// Reads the word that a bit stands in.
+    #[inline]
+    fn touch(&self, id: BlockId) -> u64 {
+        self.0.get(place(id).0).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
     /// Sets a bit, and says whether it was not set before.
     #[inline]
     fn set(&self, id: BlockId, alone: bool) -> bool {
@@ -90,8 +96,8 @@ fn place(id: BlockId) -> (usize, u64) {
 /// What is still to be scanned.
 #[derive(Default)]
 struct Todo {
-    /// Starts of blocks.
-    blocks: Vec<u64>,
+    /// Blocks.
+    blocks: Vec<Range>,
     /// The rest of large ones: a table of millions of pointers would put all of them on the list above at once.
     rests: Vec<Range>,
 }
@@ -107,6 +113,9 @@ const SLICE: u64 = 64 * 1024;
 
 /// So many blocks are on their way from memory at once.
 const BATCH: usize = 16;
+
+/// So many candidates are looked for at once.
+const GROUP: usize = 32;
 
 /// With fewer blocks to scan, a second thread is not worth waking.
 const WORTH_SHARING: usize = 4096;
@@ -280,17 +289,15 @@ impl<'s, 'a> Scan<'s, 'a> {
         let mut slices = [&[][..]; BATCH];
         let mut count = 0;
         let mut touched = 0;
-        for start in self.todo.blocks.drain(from..) {
-            let Some(found) = self.marker.blocks.find_live(Address(start), &mut self.hint) else { continue };
-            let range = self.marker.blocks.bytes(found.run, found.id);
+        for range in self.todo.blocks.drain(from..) {
             let held = self.marker.pieces.from(range.start);
             let size = usize::try_from(range.size().0).unwrap_or(usize::MAX);
-            if range.size().0 > SLICE || held.len() < size {
+            if range.size().0 > SLICE || held.len() < size || size == 0 {
                 self.todo.rests.push(range);
                 continue;
             }
             slices[count] = &held[..size];
-            touched ^= held[0];
+            touched ^= held[0] ^ held[size - 1];
             count += 1;
         }
         black_box(touched);
@@ -311,7 +318,8 @@ impl<'s, 'a> Scan<'s, 'a> {
 
     /// Scans the start of a range, and leaves the rest for later.
     fn scan_slice(&mut self, range: Range) {
-        let end = Address(range.end.0.min(range.start.0.saturating_add(SLICE)));
+        // A slice ends between two words, wherever it starts: the word on its edge would be in neither.
+        let end = Address(range.end.0.min(range.start.0.saturating_add(SLICE) & !7));
         if end < range.end {
             self.todo.rests.push(Range { start: end, end: range.end });
         }
@@ -337,14 +345,23 @@ impl<'s, 'a> Scan<'s, 'a> {
 
     /// Takes the blocks that the candidates point at.
     fn resolve(&mut self) {
-        let mut candidates = std::mem::take(&mut self.candidates);
-        for word in candidates.drain(..) {
-            self.point(word);
-            if self.marker.tagged && word % 8 != 0 {
-                self.point(word & !7);
+        let candidates = std::mem::take(&mut self.candidates);
+        for group in candidates.chunks(GROUP) {
+            let mut touched = 0;
+            for &word in group {
+                let (bits, id) = self.marker.blocks.touch(Address(word), self.hint);
+                touched ^= bits ^ self.marker.found.touch(id);
+            }
+            black_box(touched);
+            for &word in group {
+                self.point(word);
+                if self.marker.tagged && word % 8 != 0 {
+                    self.point(word & !7);
+                }
             }
         }
         self.candidates = candidates;
+        self.candidates.clear();
     }
 
     #[inline]
@@ -371,7 +388,7 @@ impl<'s, 'a> Scan<'s, 'a> {
             let range = self.marker.blocks.bytes(run, id);
             self.tally.blocks += 1;
             self.tally.bytes += range.size().0;
-            self.todo.blocks.push(range.start.0);
+            self.todo.blocks.push(range);
         }
     }
 }

@@ -10,6 +10,8 @@ mod mark;
 mod references;
 mod roots;
 mod stacks;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::ops::ControlFlow;
 
@@ -201,7 +203,7 @@ fn loader_tables(scene: &Scene<'_>, roots: &mut [Root]) {
         let Some(block) = thread.thread_pointer else { continue };
         let Some(table) = scene.pieces.word(Address(block.0.wrapping_add(8))) else { continue };
         let holder =
-            roots.iter_mut().find(|root| root.kind == RootKind::Registers && root.thread == Some(thread.tid));
+            roots.iter_mut().find(|root| root.kind == RootKind::Stack && root.thread == Some(thread.tid));
         if let (Some(holder), Some(start)) = (holder, table.checked_sub(16)) {
             holder.certain.extend(
                 scene.blocks.at(Address(start)).filter(|found| found.range.start.0 == start).map(|_| start),

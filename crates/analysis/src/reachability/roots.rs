@@ -69,7 +69,7 @@ pub fn roots(
     let mut left_out: Vec<Range> = blocks.runs().iter().map(residue_model::Run::range).collect();
     left_out.extend_from_slice(claimed);
     left_out.extend(dead);
-    left_out.sort_by_key(|range| range.start);
+    let left_out = joined(left_out);
     let mut roots: Vec<Root> = threads.iter().map(|thread| registers(thread, blocks)).collect();
     for region in regions.iter().filter(|region| holds_pointers(region)) {
         let ranges = without(region.range, &left_out);
@@ -84,8 +84,16 @@ pub fn roots(
             roots.push(root);
         }
     }
-    roots.sort_by_key(|root| root.kind);
+    roots.sort_by_key(order);
     roots
+}
+
+/// Whatever several roots lead to is told of the first: the program, then libraries as they were loaded, which is from the
+/// top of the address space down, so that the runtime that holds everything comes before the plug-in that uses it.
+fn order(root: &Root) -> (RootKind, bool, std::cmp::Reverse<Address>) {
+    const LIBRARIES: Address = Address(0x7000_0000_0000);
+    let start = root.ranges.first().map(|range| range.start).unwrap_or_default();
+    (root.kind, start >= LIBRARIES, std::cmp::Reverse(start))
 }
 
 /// What a program may write, or could when it was loaded (what a linker fills in and protects then).
@@ -94,12 +102,21 @@ fn holds_pointers(region: &Region) -> bool {
     protection.write || protection.read && !protection.execute && region.usage == Usage::Rodata
 }
 
+/// The size of the header of a chunk of glibc.
+const HEAD: u64 = 16;
+
 fn registers(thread: &Thread, blocks: &Blocks) -> Root {
     let mut certain = Vec::new();
     // Whatever block a stack stands in is in use, though nothing may point at its start.
     certain.extend(thread.stack_pointer.map(|pointer| pointer.0));
     let inside = |word: u64| blocks.at(Address(word)).is_some();
     certain.retain(|&word| inside(word));
+    // In the middle of `free`, glibc knows a block by the header in front of it alone.
+    let behind_head = thread.registers.iter().filter_map(|word| word.checked_add(HEAD));
+    certain
+        .extend(behind_head.filter(|&word| {
+            blocks.at(Address(word)).is_some_and(|block| block.range.start == Address(word))
+        }));
     Root {
         kind: RootKind::Registers,
         thread: Some(thread.tid),
@@ -140,11 +157,24 @@ fn is_same(one: &Root, other: &Root) -> bool {
         }
 }
 
-/// The parts of a range that none of others, in order of address, take.
+/// Ranges in order of address, those that overlap or touch made one.
+fn joined(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// The parts of a range that none of others take, which stand in order of address and do not overlap.
 pub(super) fn without(range: Range, others: &[Range]) -> Vec<Range> {
     let mut parts = Vec::new();
     let mut at = range.start;
-    let first = others.partition_point(|other| other.start < range.start).saturating_sub(64);
+    let first = others.partition_point(|other| other.end <= range.start);
     for other in others[first..].iter().take_while(|other| other.start < range.end) {
         if let Some(taken) = other.overlap(range) {
             parts.extend(Range::new(at, taken.start).filter(|part| part.start < part.end));

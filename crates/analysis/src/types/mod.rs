@@ -131,8 +131,8 @@ impl<'a> Types<'a> {
     }
 
     fn python_type(&mut self, block: Range) -> Option<Arc<str>> {
-        // Objects that the collector of cycles knows have two words more in front.
-        [0, 16].into_iter().find_map(|front| {
+        // Objects that the collector of cycles knows have two words more in front, since 3.11 some have four.
+        [0, 16, 32].into_iter().find_map(|front| {
             let object = Address(block.start.0 + front);
             let (references, kind) = (self.pieces.word(object)?, self.pieces.word(Address(object.0 + 8))?);
             if references == 0 || kind % 8 != 0 || !python::may_count(references) {
@@ -190,3 +190,6 @@ fn text(memory: &dyn Memory, at: u64) -> Option<String> {
     let plain = bytes[..length].iter().all(|byte| (0x20..0x7f).contains(byte));
     (length > 0 && plain).then(|| String::from_utf8_lossy(&bytes[..length]).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

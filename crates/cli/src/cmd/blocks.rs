@@ -13,7 +13,7 @@ pub(crate) fn run(args: &BlocksArgs, output: &mut Output) -> Result<Exit, Troubl
     let (_, interrupt) = super::interrupt()?;
     let target = super::open(&args.target.word, &Options::default())?;
     let watching = Watching::new();
-    let examination = examine(&*target, args.still.stillness(), &watching)?;
+    let examination = examine(&*target, &args.still, &watching)?;
     let report = leaks(&examination, &plan(&args.rules), &interrupt, &mut |progress| watching.tell(progress));
     if report.interrupted {
         return Ok(Exit::Interrupted);

@@ -11,7 +11,7 @@ use crate::trouble::Trouble;
 pub(crate) fn run(args: &HeapArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let target = super::open(&args.target.word, &Options::default())?;
     let watching = Watching::new();
-    let examination = examine(&*target, args.still.stillness(), &watching)?;
+    let examination = examine(&*target, &args.still, &watching)?;
     let Output { out, screen, .. } = output;
     let report = heaps(&examination, &mut |progress| watching.tell(progress));
     drop(watching);

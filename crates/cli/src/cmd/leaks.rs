@@ -58,7 +58,7 @@ fn look(
     interrupt: &Interrupt,
 ) -> Result<LeakReport, Trouble> {
     let watching = Watching::new();
-    let examination = examine(target, args.still.stillness(), &watching)?;
+    let examination = examine(target, &args.still, &watching)?;
     let plan = LeakPlan { since, ..plan(&args.rules) };
     Ok(leaks(&examination, &plan, interrupt, &mut |progress| watching.tell(progress)))
 }

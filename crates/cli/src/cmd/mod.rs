@@ -6,6 +6,8 @@ pub(crate) mod demo;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod dump;
 pub(crate) mod examined;
+#[cfg(target_os = "linux")]
+pub(crate) mod gdb;
 pub(crate) mod heap;
 pub(crate) mod leaks;
 pub(crate) mod map;

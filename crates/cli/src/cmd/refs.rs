@@ -13,7 +13,7 @@ pub(crate) fn run(args: &RefsArgs, output: &mut Output) -> Result<Exit, Trouble>
     let address = super::address(&args.address)?;
     let target = super::open(&args.target.word, &Options::default())?;
     let watching = Watching::new();
-    let examination = examine(&*target, args.still.stillness(), &watching)?;
+    let examination = examine(&*target, &args.still, &watching)?;
     let mut tell = |progress| watching.tell(progress);
     let report = refs(&examination, address, args.length, args.to_root, &interrupt, &mut tell);
     drop(watching);

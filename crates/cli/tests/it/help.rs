@@ -31,6 +31,11 @@ fn help_of_map() {
 }
 
 #[test]
+fn help_of_gdb() {
+    assert_snapshot!(help(&["gdb", "--help"]));
+}
+
+#[test]
 fn help_of_watch() {
     assert_snapshot!(help(&["watch", "--help"]));
 }
@@ -38,7 +43,7 @@ fn help_of_watch() {
 /// Help that runs over the edge of a terminal is read by nobody.
 #[test]
 fn help_fits_a_narrow_terminal() {
-    for subcommand in ["triage", "ps", "map", "watch"] {
+    for subcommand in ["triage", "ps", "map", "gdb", "watch"] {
         let mut command = command(&[subcommand, "-h"]);
         command.env("COLUMNS", "80");
         let text = Ran::of(command).good().text();

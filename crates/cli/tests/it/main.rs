@@ -22,6 +22,8 @@ mod dumps_map;
 #[cfg(target_os = "linux")]
 mod dumps_triage;
 #[cfg(target_os = "linux")]
+mod gdb;
+#[cfg(target_os = "linux")]
 mod heap_hard_cases;
 #[cfg(target_os = "linux")]
 mod heap_identities;

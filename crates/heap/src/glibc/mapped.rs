@@ -41,17 +41,21 @@ pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum)
     }
     let mut rest = Vec::new();
     for place in places {
-        let mut at = place.start.0.next_multiple_of(PAGE);
-        let mut unclaimed = at;
-        while at + PAGE <= place.end.0 {
-            match first_of(image, form, at, place.end.0) {
-                Some((chunk, size)) => {
-                    rest.extend(Range::new(Address(unclaimed), Address(at)));
-                    mapped.take(form, at, chunk, size);
-                    at += size;
-                    unclaimed = at;
+        let mut unclaimed = place.start.0;
+        // Only where memory is held: a region of terabytes may hold a page.
+        for (start, bytes) in image.pieces.within(*place) {
+            let end = start.0 + bytes.len() as u64;
+            let mut at = start.0.max(unclaimed).next_multiple_of(PAGE);
+            while at < end {
+                match first_of(image, form, at, place.end.0) {
+                    Some((chunk, size)) => {
+                        rest.extend(Range::new(Address(unclaimed), Address(at)));
+                        mapped.take(form, at, chunk, size);
+                        at += size;
+                        unclaimed = at;
+                    }
+                    None => at += PAGE,
                 }
-                None => at += PAGE,
             }
         }
         rest.extend(Range::new(Address(unclaimed), place.end));

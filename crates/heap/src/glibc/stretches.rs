@@ -122,10 +122,12 @@ fn whole_stretch(
     may_begin: &dyn Fn(u64) -> bool,
 ) -> Option<(Stretch, walk::Walk)> {
     let mut cursor = Cursor::new(image.pieces);
-    for start in (place.start.0.next_multiple_of(16)..place.end.0).step_by(16) {
-        if !may_begin(start) && start != place.start.0 {
-            continue;
-        }
+    // Only where memory is held: a region of terabytes may hold a page.
+    let held = image
+        .pieces
+        .within(place)
+        .flat_map(|(start, bytes)| (start.0.next_multiple_of(16)..start.0 + bytes.len() as u64).step_by(16));
+    for start in held.filter(|&start| may_begin(start) || start == place.start.0) {
         let word = cursor.word(start + 8).unwrap_or_default();
         let is_possible = word & chunk::FLAGS == chunk::PREV_INUSE
             && (chunk::SMALLEST..=missing).contains(&(word & !chunk::FLAGS));

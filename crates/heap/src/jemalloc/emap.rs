@@ -1,35 +1,31 @@
-//! The extent map: which `edata_t` speaks for a page. A tree of two levels, its root in jemalloc's own zeroed data.
+//! The extent map: which `edata_t` speaks for a page. Its root stands in jemalloc's own zeroed data.
 //!
-//! Source: jemalloc 5.3.0 `rtree.h`, `emap.c`. A slab stands in the map with each of its pages, any other extent with its
-//! first and last; so does what is free. An entry is a word: the class of the blocks, the address of the `edata_t`, the
-//! state and whether it is a slab; of these only the address is kept true for the last page and for what is free. What was
-//! taken out of the map keeps a word without an address.
-
-use std::collections::BTreeSet;
+//! Source: jemalloc 5.3.0 `emap.c`. A slab stands in the map with each of its pages, any other extent with its first and
+//! last; so does what is free. Of what an entry holds, only the address is kept true for the last page and for what is
+//! free. What was taken out of the map keeps an entry without an address.
 
 use residue_model::{Address, Range, Region};
 
 use super::base::Bases;
 use super::edata::{Edata, State};
 use super::harm::Harm;
-use super::layout::{EDATA, ENTRIES, LEAF_SPAN, PAGE, Quantum, ROOT};
+use super::layout::{EDATA, PAGE, Quantum, ROOT};
+use super::tree::{Entry, Shape, Tree};
 use crate::Image;
 
 /// How much of a target's own data is searched for the root.
 const SEARCHED: u64 = 512 << 20;
 
-/// The root, and the leaves that it leads to.
+/// The map.
 #[derive(Clone, Debug)]
 pub(super) struct Emap {
-    pub(super) root: Range,
-    /// The number of a leaf, and where it stands; in order.
-    leaves: Vec<(u64, u64)>,
+    tree: Tree,
 }
 
 impl Emap {
     /// Finds the map by the word before it, which points to the base of the first arena, and by its root, which leads
     /// into memory of bases only.
-    pub(super) fn find(image: &Image<'_>, bases: &Bases, damage: &mut Harm) -> Option<Emap> {
+    pub(super) fn find(image: &Image<'_>, bases: &Bases, harm: &mut Harm) -> Option<Emap> {
         let first = bases.all.first().filter(|base| base.arena == 0)?;
         let mut regions = candidates(image.regions, bases);
         // A core may not name its files; of what is left, the heap itself is the largest.
@@ -39,12 +35,21 @@ impl Emap {
             let taken = range.size().0.min(left);
             left -= taken;
             let range = Range { start: range.start, end: Address(range.start.0 + taken) };
-            if let Some(found) = search(image, bases, range, first.address) {
-                damage.join(found.1);
-                return Some(found.0);
+            if let Some((tree, found)) = search(image, bases, range, first.address) {
+                harm.join(found);
+                return Some(Emap { tree });
             }
         }
         None
+    }
+
+    /// Where its root stands.
+    pub(super) fn root(&self) -> Range {
+        self.tree.root
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.tree.shape
     }
 
     /// Every extent, in order of address; entries that lead to none are damage.
@@ -52,34 +57,30 @@ impl Emap {
         &self,
         image: &Image<'_>,
         bases: &Bases,
-        damage: &mut Harm,
+        harm: &mut Harm,
         mut each: impl FnMut(Edata),
     ) {
+        let span = self.tree.shape.leaf_span();
         let mut done = 0;
-        for &(number, leaf) in &self.leaves {
-            let base = number * LEAF_SPAN;
-            let mut page = done.max(base);
-            while page < base + LEAF_SPAN {
-                let from = leaf + (page - base) / PAGE * 8;
-                let Some((at, entry)) = next_entry(image, from, leaf + ENTRIES * 8) else { break };
-                page = base + (at - leaf) / 8 * PAGE;
-                if edata_of(entry) == 0 {
-                    page += PAGE;
+        for &leaf in &self.tree.leaves {
+            let base = leaf.0 * span;
+            let mut from = done.max(base);
+            while from < base + span {
+                let Some((page, entry)) = self.tree.next(image, leaf, from) else { break };
+                from = page + PAGE;
+                if entry.edata == 0 {
                     continue;
                 }
                 match self.extent(image, bases, page, entry, done) {
                     Ok(edata) => {
                         if edata.pages.start.0 != page {
-                            damage.add(at, "the map does not lead to this extent by its first page", 0);
+                            harm.add(entry.at, "the map does not lead to this extent by its first page", 0);
                         }
                         done = edata.pages.end.0;
-                        page = done;
+                        from = done;
                         each(edata);
                     }
-                    Err(what) => {
-                        damage.add(at, what, PAGE);
-                        page += PAGE;
-                    }
+                    Err(what) => harm.add(entry.at, what, PAGE),
                 }
             }
         }
@@ -91,52 +92,29 @@ impl Emap {
         image: &Image<'_>,
         bases: &Bases,
         page: u64,
-        entry: u64,
+        entry: Entry,
         done: u64,
     ) -> Result<Edata, &'static str> {
-        let at = edata_of(entry);
-        if !bases.holds(at, EDATA as u64) {
+        if !bases.holds(entry.edata, EDATA as u64) {
             return Err("an entry of the map leads out of jemalloc's own memory");
         }
-        let bytes = image.pieces.bytes(Address(at), EDATA).ok_or("the extent of a page cannot be read")?;
+        let bytes = image.pieces.bytes(Address(entry.edata), EDATA);
+        let bytes = bytes.ok_or("the extent of a page cannot be read")?;
         let classes = bases.quantum.map_or(0, Quantum::classes);
         let edata = Edata::read(bytes, classes).ok_or("what an entry of the map leads to is no extent")?;
         if !edata.pages.contains(Address(page)) || edata.pages.start.0 < done {
             return Err("an entry of the map leads to an extent of other pages");
         }
-        let last = self.entry(image, edata.pages.end.0 - PAGE).map(edata_of);
-        if last != Some(at) {
+        let last = self.tree.entry(image, edata.pages.end.0 - PAGE);
+        if last.map(|last| last.edata) != Some(entry.edata) {
             return Err("the map does not lead to this extent by its last page");
         }
         let is_block = edata.state == State::Active && edata.pages.start.0 == page;
-        let told = (entry >> 48, entry & 1 == 1);
-        if is_block && told != (edata.class, edata.is_slab) {
+        if is_block && (entry.class, entry.is_slab) != (edata.class, edata.is_slab) {
             return Err("the map and the extent disagree on the size of its blocks");
         }
         Ok(edata)
     }
-
-    /// The entry of a page.
-    fn entry(&self, image: &Image<'_>, page: u64) -> Option<u64> {
-        let number = page / LEAF_SPAN;
-        let index = self.leaves.binary_search_by_key(&number, |leaf| leaf.0).ok()?;
-        image.word(self.leaves[index].1 + page % LEAF_SPAN / PAGE * 8)
-    }
-}
-
-/// Where an entry says that its `edata_t` stands.
-fn edata_of(entry: u64) -> u64 {
-    entry & ((1 << 48) - 1) & !(EDATA as u64 - 1)
-}
-
-/// The next entry that is not empty, and where it stands. Pages that were never written are not held, and empty.
-fn next_entry(image: &Image<'_>, from: u64, end: u64) -> Option<(u64, u64)> {
-    let range = Range { start: Address(from), end: Address(end) };
-    image.pieces.within(range).find_map(|(start, bytes)| {
-        let (words, _) = bytes.as_chunks::<8>();
-        let index = words.iter().position(|word| *word != [0; 8])?;
-        Some((start.0 + index as u64 * 8, u64::from_le_bytes(words[index])))
-    })
 }
 
 /// Writable regions that can hold the root, and whether they look like the data of a module.
@@ -155,35 +133,13 @@ fn candidates(regions: &[Region], bases: &Bases) -> Vec<(Range, bool)> {
     found
 }
 
-/// The map whose `base` stands in a range.
-fn search(image: &Image<'_>, bases: &Bases, range: Range, base: u64) -> Option<(Emap, Harm)> {
+/// The tree whose `base` stands in a range.
+fn search(image: &Image<'_>, bases: &Bases, range: Range, base: u64) -> Option<(Tree, Harm)> {
     image.pieces.within(range).find_map(|(start, bytes)| {
         let skew = start.0.wrapping_neg() % 8;
-        let aligned = bytes.get(usize::try_from(skew).ok()?..)?;
-        let (words, _) = aligned.as_chunks::<8>();
+        let (words, _) = bytes.get(usize::try_from(skew).ok()?..)?.as_chunks::<8>();
         let hits = words.iter().enumerate().filter(|(_, word)| **word == base.to_le_bytes());
-        let mut places = hits.map(|(index, _)| start.0 + skew + index as u64 * 8);
-        places.find_map(|at| read_root(image, bases, at.checked_add(ROOT)?))
+        let mut roots = hits.filter_map(|(index, _)| (start.0 + skew + index as u64 * 8).checked_add(ROOT));
+        roots.find_map(|at| Shape::ALL.into_iter().find_map(|shape| Tree::read(image, bases, shape, at)))
     })
-}
-
-/// Reads a root: most of what stands there must lead to leaves, which are made of whole cache lines and lie apart.
-fn read_root(image: &Image<'_>, bases: &Bases, at: u64) -> Option<(Emap, Harm)> {
-    let root = Range { start: Address(at), end: Address(at.checked_add(ENTRIES * 8)?) };
-    let (mut leaves, mut damage) = (Vec::new(), Harm::default());
-    let mut taken = BTreeSet::new();
-    let mut from = at;
-    while let Some((slot, leaf)) = next_entry(image, from, root.end.0) {
-        let near = taken.range(leaf.saturating_sub(ENTRIES * 8 - 1)..leaf.saturating_add(ENTRIES * 8)).next();
-        if leaf.is_multiple_of(64) && near.is_none() && bases.holds(leaf, ENTRIES * 8) {
-            taken.insert(leaf);
-            leaves.push(((slot - at) / 8, leaf));
-        } else if damage.count() > leaves.len() {
-            return None;
-        } else {
-            damage.add(slot, "the root of the map leads out of jemalloc's own memory", LEAF_SPAN);
-        }
-        from = slot + 8;
-    }
-    (leaves.len() > damage.count()).then_some((Emap { root, leaves }, damage))
 }

@@ -19,12 +19,6 @@ const BASE_AVAIL: u64 = 168;
 /// Where `rtree_t` holds its root, behind `base` and `init_lock`.
 pub(super) const ROOT: u64 = 120;
 
-/// Each level of the tree tells 18 bits of an address apart.
-pub(super) const ENTRIES: u64 = 1 << 18;
-
-/// How much of the address space a leaf speaks for.
-pub(super) const LEAF_SPAN: u64 = ENTRIES * PAGE;
-
 /// `sizeof(edata_t)`, which is also its alignment.
 pub(super) const EDATA: usize = 128;
 
@@ -59,6 +53,13 @@ impl Quantum {
         [Quantum::Eight, Quantum::Sixteen].into_iter().find(|quantum| quantum.classes() == count)
     }
 
+    pub(super) fn bytes(self) -> u64 {
+        match self {
+            Quantum::Eight => 8,
+            Quantum::Sixteen => 16,
+        }
+    }
+
     /// `SC_NSIZES`: how many sizes there are. As an index it says *of no size*.
     pub(super) fn classes(self) -> u64 {
         match self {
@@ -77,10 +78,7 @@ impl Quantum {
 
     /// The sizes, smallest first: up to the quantum by doubling, then four steps to each doubling.
     pub(super) fn sizes(self) -> Vec<u64> {
-        let lg = match self {
-            Quantum::Eight => 3,
-            Quantum::Sixteen => 4,
-        };
+        let lg = self.bytes().ilog2();
         let tiny = (3..lg).map(|lg| 1_u64 << lg);
         let first = (1..=4).map(|step| step << lg);
         let rest = (lg + 2..=62).flat_map(|base| (1..=4).map(move |step| (base, step)));

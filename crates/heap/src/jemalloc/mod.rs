@@ -14,6 +14,7 @@ mod harm;
 mod layout;
 mod summary;
 mod tcache;
+mod tree;
 
 use residue_model::{Blocks, Gap, Heap, Parameter, Range, Recognised};
 
@@ -27,6 +28,7 @@ use self::harm::Harm;
 use self::layout::Quantum;
 use self::summary::Summary;
 use self::tcache::Cache;
+use self::tree::Shape;
 use crate::{HeapWalker, Image, Walked};
 
 /// Walks the heap of jemalloc 5.3.
@@ -83,7 +85,7 @@ impl<'a> Walk<'a> {
     fn new(image: &'a Image<'a>, bases: &'a Bases, quantum: Quantum, emap: &'a Emap, harm: Harm) -> Walk<'a> {
         let summary = Summary::new(bases);
         let (extents, arenas, caches) = (Vec::new(), Vec::new(), Vec::new());
-        let bins = bins::find(image, emap.root, quantum);
+        let bins = bins::find(image, emap.root(), quantum);
         Walk { image, bases, quantum, emap, harm, extents, bins, arenas, caches, summary }
     }
 
@@ -174,10 +176,7 @@ impl<'a> Walk<'a> {
         debug_assert!(refused.is_empty(), "the map gives extents in order");
         let heap = Heap {
             allocator: "jemalloc 5.3".into(),
-            layout: match self.quantum {
-                Quantum::Eight => "5.3.0, quantum 8".into(),
-                Quantum::Sixteen => "5.3.0, quantum 16".into(),
-            },
+            layout: self.layout(),
             arenas: self.summary.arenas(),
             blocks,
             mallinfo: None,
@@ -190,11 +189,20 @@ impl<'a> Walk<'a> {
         let recognised = Recognised {
             name: "jemalloc".into(),
             version: Some("5.3".into()),
-            evidence: format!("its map of extents at {}", self.emap.root.start),
+            evidence: format!("its map of extents at {}", self.emap.root().start),
             walked: true,
             holds: held,
         };
         Walked { heaps: vec![heap], recognised: vec![recognised], gaps: Vec::new() }
+    }
+
+    /// What differs between builds: where blocks begin, and how many bits of an address the map tells apart.
+    fn layout(&self) -> String {
+        let bits = match self.emap.shape() {
+            Shape::Narrow => 48,
+            Shape::Wide => 57,
+        };
+        format!("5.3.0, quantum {}, addresses of {bits} bits", self.quantum.bytes())
     }
 
     /// Base blocks, the root of the map, thread caches and their stacks.
@@ -205,7 +213,7 @@ impl<'a> Walk<'a> {
             let index = self.extents.partition_point(|extent| extent.pages.end.0 <= cache.stacks);
             self.extents.get(index).map(|extent| extent.block_at(cache.stacks))
         });
-        let mut ranges: Vec<_> = blocks.chain(caches).chain(stacks).chain([self.emap.root]).collect();
+        let mut ranges: Vec<_> = blocks.chain(caches).chain(stacks).chain([self.emap.root()]).collect();
         ranges.sort();
         summary::merge(ranges)
     }
@@ -221,8 +229,7 @@ fn parameters(quantum: Quantum, caches: &[Cache]) -> Vec<Parameter> {
     let sizes = quantum.sizes();
     let largest = caches.iter().map(|cache| cache.bins).max().and_then(|bins| bins.checked_sub(1));
     let largest = largest.and_then(|class| sizes.get(usize::try_from(class).ok()?).copied());
-    let quantum_bytes = if quantum == Quantum::Eight { 8 } else { 16 };
-    let told = [("arenas.quantum", Some(quantum_bytes), 16), ("arenas.tcache_max", largest, 32 << 10)];
+    let told = [("arenas.quantum", Some(quantum.bytes()), 16), ("arenas.tcache_max", largest, 32 << 10)];
     told.into_iter()
         .filter_map(|(name, value, default)| Some(Parameter { name, value: value?, default: Some(default) }))
         .collect()

@@ -1,7 +1,7 @@
 //! `struct malloc_context`: where all of mallocng begins, found by its form.
 //!
 //! The first word is a secret of the process, and each page of metas repeats it, so that a word which equals the first
-//! word of the page that another word seven further points to is as good as a name. Source: musl 1.2.1 to 1.2.5
+//! word of the page that another word seven further points to is as good as a name. Source: musl 1.2.1 to 1.2.6
 //! `src/malloc/mallocng/meta.h`, as 64-bit programs have it.
 
 use super::meta::{CLASSES, PAGE};

@@ -1,6 +1,6 @@
 //! `struct meta`: what mallocng knows of one group, kept far from the group itself.
 //!
-//! Source: musl 1.2.1 to 1.2.5 `src/malloc/mallocng/meta.h`, as 64-bit programs have it.
+//! Source: musl 1.2.1 to 1.2.6 `src/malloc/mallocng/meta.h`, as 64-bit programs have it.
 
 /// Every address and size of a slot is a multiple of this.
 pub(super) const UNIT: u64 = 16;

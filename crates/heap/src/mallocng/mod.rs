@@ -84,7 +84,7 @@ fn heap(context: &Context, mut areas: Areas, image: &Image<'_>) -> Heap {
     }));
     Heap {
         allocator: "musl mallocng".to_owned(),
-        layout: "1.2.1 ... 1.2.5".to_owned(),
+        layout: "1.2.1 ... 1.2.6".to_owned(),
         arenas: parts
             .into_iter()
             .filter(|arena| arena.kind == ArenaKind::Main || arena.live_blocks > 0)

@@ -14,6 +14,7 @@ use crate::core_file::CoreFile;
 const DEBIAN: &str = "jemalloc-5.3.0-debian";
 const QUANTUM8: &str = "jemalloc-5.3.0-quantum8";
 const CONFIGURED: &str = "jemalloc-5.3.0-configured";
+const WIDE: &str = "jemalloc-5.3.0-debian13";
 const GUARDED: &str = "jemalloc-5.3.0-guarded";
 
 /// A core, and what its program said.
@@ -25,9 +26,7 @@ struct Case {
 impl Case {
     fn open(name: &str) -> Case {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/heap").join(name);
-        let text = fs::read_to_string(path.with_extension("0.txt"))
-            .or_else(|_| fs::read_to_string(format!("{}.txt", path.display())));
-        let facts = text.expect("the truth is there");
+        let facts = fs::read_to_string(format!("{}.txt", path.display())).expect("the truth is there");
         let facts = facts.lines().map(|line| {
             let (name, value) = line.split_once('=').expect("a name and a value");
             let value =
@@ -63,11 +62,12 @@ fn found(heap: &Heap) -> BTreeMap<u64, u64> {
 /// keeps for exceptions, and a table of the loader for each thread. In a static program there is none of these.
 #[test]
 fn every_block_is_found_and_nothing_else() {
-    let cases: [(&str, &[u64]); 4] = [
+    let cases: [(&str, &[u64]); 5] = [
         (DEBIAN, &[81920, 320, 320, 320]),
         (QUANTUM8, &[]),
         (CONFIGURED, &[81920, 320, 320]),
         (GUARDED, &[81920, 320, 320]),
+        (WIDE, &[81920, 320, 320]),
     ];
     for (name, others) in cases {
         let case = Case::open(name);
@@ -81,6 +81,15 @@ fn every_block_is_found_and_nothing_else() {
         assert_eq!(heap.verified(), Verified::Exact, "{name}: {:?} {:?}", heap.identities, heap.damage);
         assert!(heap.gaps.is_empty(), "{name}: {:?}", heap.gaps);
     }
+}
+
+/// Builds differ in where blocks begin and in how many levels their map has.
+#[test]
+fn the_build_is_told_by_its_structures() {
+    let layout = |name| heap(Case::open(name).core.look(|image| Jemalloc.walk(image))).layout;
+    assert_eq!(layout(DEBIAN), "5.3.0, quantum 16, addresses of 48 bits");
+    assert_eq!(layout(QUANTUM8), "5.3.0, quantum 8, addresses of 48 bits");
+    assert_eq!(layout(WIDE), "5.3.0, quantum 16, addresses of 57 bits");
 }
 
 /// What `mallctl(3)` said while the program ran, from outside: `stats.allocated` counts what threads keep and the blocks
@@ -109,7 +118,7 @@ fn the_sums_are_those_of_mallctl() {
 /// What the system gave is live, kept by a thread, free or jemalloc's own: nothing is left over.
 #[test]
 fn arenas_sum_up_to_what_the_system_gave() {
-    for name in [DEBIAN, QUANTUM8, CONFIGURED, GUARDED] {
+    for name in [DEBIAN, QUANTUM8, CONFIGURED, GUARDED, WIDE] {
         let heap = heap(Case::open(name).core.look(|image| Jemalloc.walk(image)));
         for arena in &heap.arenas {
             let parts = [arena.live_bytes, arena.cached_bytes, arena.free_bytes, arena.own_bytes];

@@ -1,5 +1,7 @@
 //! Walkers against real memory: cores with a truth that the program itself wrote down.
 
 mod core_file;
+mod glibc;
 mod jemalloc;
 mod mallocng;
+mod pymalloc;

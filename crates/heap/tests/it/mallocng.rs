@@ -120,7 +120,7 @@ fn a_thread_inside_of_malloc_is_no_damage() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// Whatever stands where the allocator keeps its own, the walk comes to an end and says what it found.
     #[test]

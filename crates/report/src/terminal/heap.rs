@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::examined::{Circumstances, HeapReport};
-use residue_model::{ArenaKind, Bytes, Heap, Mallinfo};
+use residue_model::{ArenaKind, Bytes, Heap, Mallinfo, Recognised};
 
 use super::table::Table;
 use super::{Screen, gaps};
@@ -23,7 +23,7 @@ pub fn heap(out: &mut impl Write, screen: Screen, report: &HeapReport, all: bool
     for heap in &report.seen.heaps {
         one_heap(out, screen, heap, all)?;
     }
-    for other in &report.seen.recognised {
+    for other in report.seen.recognised.iter().filter(|other| !is_shown(other, &report.seen)) {
         let version = other.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
         let held: Bytes = other.holds.iter().map(|range| range.size()).sum();
         let held = if held == Bytes::ZERO { String::new() } else { format!(", {} of memory", size(held)) };
@@ -43,6 +43,11 @@ pub fn heap(out: &mut impl Write, screen: Screen, report: &HeapReport, all: bool
         writeln!(out, "\n{}", screen.wrap(&format!("next: residue leaks {target}"), 0))?;
     }
     Ok(())
+}
+
+/// Whether a heap above says the same already.
+fn is_shown(other: &Recognised, seen: &Circumstances) -> bool {
+    other.walked && seen.heaps.iter().any(|heap| heap.allocator.starts_with(&other.name))
 }
 
 /// What was looked at, and what that cost it.

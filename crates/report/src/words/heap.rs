@@ -9,6 +9,9 @@ use crate::units::{count, counted, duration, percent, size};
 pub fn stop(stop: &Stop) -> String {
     let seconds = |time: std::time::Duration| duration(time.as_secs_f64());
     let forking = stop.forking.map(|time| format!(", {} of it to fork", seconds(time))).unwrap_or_default();
+    if stop.is_held {
+        return format!("a debugger holds it; {} were copied", size(stop.copied));
+    }
     if stop.measured.is_zero() {
         return format!("it ran on while {} were copied", size(stop.copied));
     }
@@ -154,6 +157,7 @@ pub fn heuristics(heuristics: Heuristics) -> String {
         (heuristics.length64, "length64"),
         (heuristics.newarray, "newarray"),
         (heuristics.multipleinheritance, "multipleinheritance"),
+        (heuristics.python, "python"),
     ];
     let chosen: Vec<&str> = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name).collect();
     if chosen.is_empty() { "none".into() } else { chosen.join(", ") }

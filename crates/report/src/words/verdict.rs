@@ -211,6 +211,7 @@ fn next(verdict: &Verdict, process: &Process) -> String {
             match verdict.signal {
                 // In cmd only these are quotes.
                 Signal::Commit => format!("residue map {pid} --filter \"usage={usage}\" --sort size"),
+                _ if usage == HEAP => format!("residue leaks {pid}"),
                 _ => format!("residue map {pid} --filter 'usage={usage}' --sort rss"),
             }
         }
@@ -231,11 +232,14 @@ pub(super) fn successor(process: &Process) -> String {
     format!("residue ps --filter {quote}process=^{pattern}{quote}")
 }
 
+/// What allocators hold: who of it is lost can be asked.
+const HEAP: &str = "heap|arena";
+
 fn usage_filter(class: Class, signal: Signal) -> &'static str {
     match class {
         Class::Heap if signal == Signal::Commit => "heap",
         Class::Mmap if signal == Signal::Commit => "unknown",
-        Class::Heap => "heap|arena",
+        Class::Heap => HEAP,
         Class::Mmap | Class::Other => "anonymous",
         Class::Shared => "shared",
         Class::Stacks => "stack",
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!(text.forecast, "reaches the cgroup limit of 512.0 MiB in 9 h … 11 h");
         assert_eq!(text.places, "heap (brk and arenas): small blocks carries 97 % of the growth");
         assert_eq!(text.why, ["312 samples over 52 min, first 6 min left out as warm-up"]);
-        assert_eq!(text.next, "residue map 812 --filter 'usage=heap|arena' --sort rss");
+        assert_eq!(text.next, "residue leaks 812");
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Target for ElfCore {
         Ok(&self.segments)
     }
 
-    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, _: Stillness<'_>, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         Still::dump(self, &self.segments)
     }
 }

@@ -206,11 +206,10 @@ fn register_count(headers: &Headers) -> usize {
     match headers.machine {
         3 => 17,
         // Programs with addresses of 32 bits (x32) have the same ones, but not of 32 bits: they are not read.
-        X86_64 if headers.layout.wide => 27,
+        X86_64 | 22 if headers.layout.wide => 27,
         40 => 18,
         183 => 34,
         20 | 21 => 48,
-        22 if headers.layout.wide => 27,
         243 => 32,
         258 => 45,
         _ => 0,

@@ -78,7 +78,7 @@ impl Target for Minidump {
         Ok(&self.segments)
     }
 
-    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, _: Stillness<'_>, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         Still::dump(self, &self.segments)
     }
 }

@@ -25,6 +25,8 @@ pub(super) type Row = UnwindTableRow<usize>;
 
 /// No program has more of it.
 const MOST: u64 = 128 * 1024 * 1024;
+/// No function needs more to say how to leave it; a stranger's may take forever to read.
+const LONGEST: usize = 1024 * 1024;
 const X86_64: u16 = 62;
 
 impl Cfi {
@@ -38,7 +40,13 @@ impl Cfi {
         let (frames_start, index) = index(index_start, &read(index_at, memory))?;
         let holds = |range: &Range| range.contains(Address(frames_start));
         let load = layout.loads.iter().map(|load| load.range(bias)).find(holds)?;
-        let frames = read(Range { start: Address(frames_start), end: load.end }, memory);
+        // What stands behind the last entry is not read: in one segment with it may be all constants, or all code.
+        let last = index_start.wrapping_add_signed(index.iter().map(|(_, entry)| i64::from(*entry)).max()?);
+        let mut size = [0; 4];
+        memory.read(Address(last), &mut size);
+        let end = last.saturating_add(4).saturating_add(u64::from(u32::from_le_bytes(size)));
+        let end = Address(end).min(load.end);
+        let frames = read(Range { start: Address(frames_start), end }, memory);
         Some(Cfi { index, index_start, frames, frames_start })
     }
 
@@ -52,7 +60,7 @@ impl Cfi {
         let bases = BaseAddresses::default().set_eh_frame(self.frames_start);
         let at = usize::try_from(at).ok().filter(|&at| at < self.frames.len())?;
         let entry = section.fde_from_offset(&bases, at.into(), EhFrame::cie_from_offset).ok()?;
-        if !entry.contains(address) {
+        if !entry.contains(address) || entry.entry_len().max(entry.cie().entry_len()) > LONGEST {
             return None;
         }
         let mut context = UnwindContext::new();
@@ -87,6 +95,9 @@ fn index(start: u64, bytes: &[u8]) -> Option<(u64, Vec<(i32, i32)>)> {
 fn read(range: Range, memory: &dyn Memory) -> Vec<u8> {
     let end = Address(range.end.0.min(range.start.0.saturating_add(MOST)));
     let (mut bytes, mut at) = (Vec::new(), range.start);
+    if end <= at {
+        return bytes;
+    }
     let _ = memory.walk(Range { start: range.start, end }, &mut Vec::new(), &mut |start, piece| {
         if start != at {
             return ControlFlow::Break(());

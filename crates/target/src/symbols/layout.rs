@@ -37,6 +37,13 @@ impl Part {
         self.first(bias, self.memory)
     }
 
+    /// The pages that it is loaded to: all of them are its own.
+    pub(super) fn pages(&self, bias: u64) -> Range {
+        let Range { start, end } = self.range(bias);
+        let end = end.0.checked_next_multiple_of(PAGE).unwrap_or(end.0);
+        Range { start: Address(start.0 & !(PAGE - 1)), end: Address(end) }
+    }
+
     /// Where so many of its first bytes stand.
     pub(super) fn first(&self, bias: u64, size: u64) -> Range {
         let start = self.address.wrapping_add(bias);
@@ -104,11 +111,11 @@ impl Layout {
         Some(header.0.wrapping_sub(first.address.wrapping_sub(first.offset)))
     }
 
-    /// From the first loaded byte to the last.
+    /// From the first loaded page to the last.
     pub(super) fn range(&self, bias: u64) -> Option<Range> {
-        let start = self.loads.iter().map(|load| load.range(bias).start).min()?;
-        let end = self.loads.iter().map(|load| load.range(bias).end).max()?;
-        (start < end).then_some(Range { start: Address(start.0 & !(PAGE - 1)), end })
+        let start = self.loads.iter().map(|load| load.pages(bias).start).min()?;
+        let end = self.loads.iter().map(|load| load.pages(bias).end).max()?;
+        Range::new(start, end).filter(|range| range.start < range.end)
     }
 }
 

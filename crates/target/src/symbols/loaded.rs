@@ -6,7 +6,7 @@ use super::build::file_id;
 use super::cfi::Cfi;
 use super::contents::Contents;
 use super::demangle::demangle;
-use super::layout::Layout;
+use super::layout::{Layout, Part};
 use super::separate::{debug_file, packed};
 use super::symbol::{Symbol, SymbolKind};
 use super::table::SymbolTable;
@@ -72,6 +72,13 @@ impl Loaded {
         }
         let start = self.module.range.start.0.wrapping_sub(self.bias);
         at(self.file_name.to_string(), SymbolKind::Module, start, Some(self.module.range.size()))
+    }
+
+    /// Whether an address belongs to it: to a page of what it loads, not to what was mapped into a gap of it.
+    pub(super) fn holds(&self, address: Address) -> bool {
+        let is_whole = self.module.name.starts_with('[');
+        let pages = |load: &Part| load.pages(self.bias).contains(address);
+        self.module.range.contains(address) && (is_whole || self.layout.loads.iter().any(pages))
     }
 
     /// How to unwind its code, read when it is first asked for.

@@ -16,6 +16,7 @@ mod demangle;
 mod frames;
 mod layout;
 mod loaded;
+mod loading;
 mod modules;
 mod open;
 mod place;

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 
 use residue_model::{ProcessId, Region};
@@ -26,10 +26,10 @@ impl Way {
         match self {
             Way::Mapping(pid) => {
                 let (start, end) = (region.range.start.0, region.range.end.0);
-                regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
+                open_regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
             }
             Way::Inside(pid) => within(pid, region.name()),
-            Way::Named => regular(region.name()),
+            Way::Named => open_regular(region.name()),
         }
     }
 }
@@ -37,19 +37,17 @@ impl Way {
 /// Links inside of a container lead to what they mean there, not to what they would mean here.
 #[cfg(target_os = "linux")]
 fn within(pid: ProcessId, path: &str) -> io::Result<File> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2};
+    use rustix::io::Errno;
+    const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
     let root_path = format!("/proc/{pid}/root");
-    let root = open(&root_path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
-        Ok(file) => checked(File::from(file)),
+    let root = open(&root_path, PLACE | OFlags::DIRECTORY, Mode::empty())?;
+    let place = match openat2(&root, path, PLACE, Mode::empty(), ResolveFlags::IN_ROOT) {
         // Before Linux 5.6 there is no such call, and some sandboxes refuse what they do not know.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-            let file = rustix::fs::openat(CWD, format!("{root_path}{path}"), flags, Mode::empty())?;
-            checked(File::from(file))
-        }
-        Err(error) => Err(error.into()),
-    }
+        Err(Errno::NOSYS | Errno::PERM) => openat(CWD, format!("{root_path}{path}"), PLACE, Mode::empty())?,
+        opened => opened?,
+    };
+    checked(&File::from(place))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -57,23 +55,32 @@ fn within(_: ProcessId, _: &str) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Never waits: a pipe may stand where a library did.
-fn regular(path: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-    }
-    checked(options.open(path)?)
+/// Opens a regular file by its name here.
+#[cfg(target_os = "linux")]
+pub(super) fn open_regular(path: &str) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    checked(&File::from(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
 }
 
-fn checked(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
+/// Opens a regular file by its name here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_regular(path: &str) -> io::Result<File> {
+    if std::fs::metadata(path)?.is_file() { File::open(path) } else { Err(irregular()) }
+}
+
+/// Opens what is known to be a regular file by then: a pipe would be waited for, and a device may do something when it
+/// is opened.
+#[cfg(target_os = "linux")]
+fn checked(place: &File) -> io::Result<File> {
+    use std::os::fd::AsRawFd;
+    if place.metadata()?.is_file() {
+        return File::open(format!("/proc/self/fd/{}", place.as_raw_fd()));
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    Err(irregular())
+}
+
+fn irregular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -94,7 +101,7 @@ mod tests {
         let made = Command::new("mkfifo").arg(path("pipe")).status();
         assert!(made.is_ok_and(|status| status.success()));
         let own = ProcessId(std::process::id());
-        for open in [&regular as &dyn Fn(&str) -> io::Result<File>, &|path| within(own, path)] {
+        for open in [&open_regular as &dyn Fn(&str) -> io::Result<File>, &|path| within(own, path)] {
             assert!(open(&path("file")).is_ok());
             assert!(open(&path("pipe")).is_err() && open(&path("")).is_err() && open("/dev/zero").is_err());
             assert!(open(&path("missing")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
@@ -107,7 +114,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("there is room");
         let inside = |name: &str| folder.path().join(name);
         let program = Program::build("named").flag("-static").path().expect("it compiles");
-        std::fs::copy(program, inside("named")).expect("there is room");
+        // By a process of its own: a file that a fork beside us holds open for writing cannot be run.
+        let done = Command::new("cp").args([program, inside("named")]).status();
+        assert!(done.is_ok_and(|status| status.success()), "there is room");
         std::fs::write(inside("library"), "inside").expect("there is room");
         std::fs::write(inside("outside"), "outside").expect("there is room");
         symlink("/library", inside("link")).expect("there is room");

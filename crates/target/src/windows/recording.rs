@@ -95,7 +95,7 @@ impl Target for Recorded {
         Ok(&self.memory)
     }
 
-    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, _: Stillness<'_>, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         Err(Error::new(ErrorKind::Unsupported, format!("{} holds no heap", self.path)).help(
             "a recording has only what tells where stacks and heaps are: write a dump of the process instead",
         ))

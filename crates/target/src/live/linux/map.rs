@@ -123,6 +123,7 @@ impl WishList {
     }
 
     /// Whether the program itself fills pages of some of its memory (`userfaultfd`).
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn has_filled_by_program(&self) -> bool {
         self.0.iter().any(|(_, wishes)| wishes.filled_by_program)
     }

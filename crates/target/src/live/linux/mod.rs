@@ -20,6 +20,8 @@ mod sampler;
 mod save;
 mod snapshot;
 mod staging;
+#[cfg(target_arch = "x86_64")]
+mod steer;
 mod still;
 mod sweep;
 mod threads;

@@ -50,7 +50,7 @@ impl Target for Process {
         Ok(self.memory.get_or_init(|| memory))
     }
 
-    fn still(&self, how: Stillness, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, how: Stillness<'_>, progress: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         still(&self.proc_dir, self.pid, how, progress)
     }
 }

@@ -72,7 +72,7 @@ impl Target for Process {
         Ok(self.memory.get_or_init(|| memory))
     }
 
-    fn still(&self, _: Stillness, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
+    fn still(&self, _: Stillness<'_>, _: &mut dyn FnMut(StillProgress)) -> Result<Still<'_>> {
         let what =
             format!("process {} runs, and heaps of live Windows processes cannot be walked yet", self.pid);
         let help = format!("write a dump and examine that: residue dump {} -o FILE.dmp", self.pid);

@@ -8,7 +8,6 @@ mod find;
 mod memory;
 mod sampler;
 mod snapshot;
-mod still;
 mod sweep;
 mod symbols;
 

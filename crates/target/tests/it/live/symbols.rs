@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use residue_model::{
-    Address, Bytes, Dump, Memory, NoMemory, Pieces, ProcessId, Protection, Range, Region, Snapshot,
+    Address, Bytes, Dump, Memory, NoMemory, Pieces, ProcessId, Protection, Range, Region, Snapshot, Visit,
 };
 use residue_target::live::linux::{DumpOptions, Process, ProcessMemory, dump, layout};
 use residue_target::symbols::{Frame, Modules, Symbol, SymbolKind, WithFiles};
@@ -79,7 +80,9 @@ fn copied(flags: &[&str], folder: &Path) -> PathBuf {
     let program = flags.iter().fold(Program::build("named"), |program, flag| program.flag(flag));
     let path = folder.join("named");
     let _ = fs::remove_file(&path);
-    fs::copy(program.path().expect("it compiles"), &path).expect("there is room");
+    // By a process of its own: a test beside us that forks would hold the file open for writing, and none may run then.
+    let done = Command::new("cp").args([&program.path().expect("it compiles"), &path]).status();
+    assert!(done.is_ok_and(|status| status.success()), "there is room");
     path
 }
 
@@ -157,6 +160,34 @@ fn a_program_in_a_container_is_read_through_its_own_root() {
     assert!(!Path::new("/named").exists());
     fs::remove_file(&path).expect("it is there");
     is_named(&program.modules(), &program);
+}
+
+/// A process whose first pages say that its program headers stand elsewhere, as BOLT leaves them.
+struct Moved<'a>(&'a dyn Memory, Address);
+
+impl Memory for Moved<'_> {
+    fn walk(&self, range: Range, window: &mut Vec<u8>, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        const HEADERS_AT: std::ops::Range<usize> = 32..40;
+        self.0.walk(range, window, &mut |at, piece| {
+            if at != self.1 || piece.len() < HEADERS_AT.end {
+                return visit(at, piece);
+            }
+            let mut piece = piece.to_vec();
+            piece[HEADERS_AT].copy_from_slice(&(80_u64 << 20).to_le_bytes());
+            visit(at, &piece)
+        })
+    }
+}
+
+#[test]
+fn headers_that_stand_elsewhere_are_taken_from_the_file() {
+    let folder = folder();
+    let program = Started::by(&mut Command::new(copied(&[], folder.path())));
+    let snapshot = program.snapshot();
+    let first =
+        snapshot.regions.iter().find(|region| region.name().ends_with("/named")).expect("it is mapped");
+    let modules = Modules::of(&snapshot, &Moved(&program.memory(), first.range.start));
+    is_named(&modules, &program);
 }
 
 /// `perf` and debuggers map programs to read them: nothing of that is loaded, whatever stands around it.
@@ -281,7 +312,7 @@ fn code_and_constants_that_a_core_left_out_come_from_the_file_and_variables_neve
         let (mut walked, range) = (Vec::new(), Range { start: program.at(name), end });
         let _ = files.walk(range, &mut Vec::new(), &mut |_, piece| {
             walked.extend_from_slice(piece);
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         });
         assert_eq!(walked, known[..64]);
     }

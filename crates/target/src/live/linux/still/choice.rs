@@ -30,7 +30,7 @@ impl Choice {
         pid: ProcessId,
         map: &Map,
         wishes: &WishList,
-        how: Stillness,
+        how: Stillness<'_>,
     ) -> Result<Choice> {
         let mut pagemap = Pagemap::open(proc_dir, pid)
             .map_err(|error| Error::reading(format!("/proc/{pid}/pagemap"), error))?;

@@ -12,12 +12,22 @@ use crate::{Error, Result};
 /// More readers are faster, but not much: they wait for the same memory.
 const READERS: usize = 2;
 
+/// Who waits for the copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// The target stands meanwhile.
+    Hurried,
+    /// It runs, and is not to be kept from the processors.
+    Calm,
+}
+
 /// Copies runs one behind the other into `room`, which is large enough, and returns what could not be read, in order.
 ///
 /// # Errors
 /// When the process is gone.
-pub(super) fn copy(pid: ProcessId, runs: &[Range], room: &mut [u8]) -> Result<Vec<Range>> {
-    let readers = thread::available_parallelism().map_or(1, NonZero::get).min(READERS);
+pub(super) fn copy(pid: ProcessId, runs: &[Range], room: &mut [u8], pace: Pace) -> Result<Vec<Range>> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let readers = if pace == Pace::Hurried { processors.min(READERS) } else { 1 };
     let shares = shares(runs, readers);
     thread::scope(|scope| {
         let (mut rest, mut started) = (room, Vec::new());
@@ -25,14 +35,18 @@ pub(super) fn copy(pid: ProcessId, runs: &[Range], room: &mut [u8]) -> Result<Ve
             let (own, behind) = rest.split_at_mut(share.iter().map(|run| run.offset_of(*run).end).sum());
             rest = behind;
             started.push(scope.spawn(move || {
-                hurry();
+                if pace == Pace::Hurried {
+                    hurry();
+                }
                 fill(pid, share, own)
             }));
         }
         let mut unreadable = Vec::new();
         for reader in started {
             let found = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            found.into_iter().for_each(|range| leave_out(&mut unreadable, range));
+            for range in found {
+                leave_out(&mut unreadable, range);
+            }
         }
         Ok(unreadable)
     })
@@ -124,7 +138,8 @@ mod tests {
         // Behind the kernel's half nothing is mapped.
         let runs = [range(start, start + 4096), range(0, 4096), range(start + 4096, start + 3 * 4096)];
         let mut room = vec![0; 4 * 4096];
-        let unreadable = copy(ProcessId(std::process::id()), &runs, &mut room).expect("ourselves");
+        let unreadable =
+            copy(ProcessId(std::process::id()), &runs, &mut room, Pace::Hurried).expect("ourselves");
         assert_eq!(unreadable, [range(0, 4096)]);
         assert!(room[..4096].iter().chain(&room[2 * 4096..]).all(|&byte| byte == 7));
     }

@@ -26,6 +26,7 @@ use crate::still::Copied;
 use crate::{Error, ErrorKind, Result, Still, StillProgress, Stillness};
 
 use choice::Choice;
+use copy::{Pace, copy};
 
 /// How often room is taken anew for a process that grows. One that grows faster is not to be caught.
 const TRIES: usize = 3;
@@ -37,7 +38,7 @@ const TRIES: usize = 3;
 pub(super) fn still(
     proc_dir: &ProcDir,
     pid: ProcessId,
-    how: Stillness,
+    how: Stillness<'_>,
     progress: &mut dyn FnMut(StillProgress),
 ) -> Result<Still<'static>> {
     if pid.0 == std::process::id() {
@@ -49,7 +50,8 @@ pub(super) fn still(
     let cost = room::estimate(&process, how);
     progress(StillProgress::Estimated(cost));
 
-    let mut stop = Stop { estimated: cost.stopped, ..Stop::default() };
+    let is_held = matches!(how, Stillness::Held(_));
+    let mut stop = Stop { estimated: cost.stopped, is_held, ..Stop::default() };
     let mut size = cost.staging;
     for _ in 0..TRIES {
         let room = room::take(proc_dir, &process, size)?;
@@ -81,7 +83,7 @@ struct Job<'a> {
     proc_dir: &'a ProcDir,
     process: &'a Process,
     wishes: &'a WishList,
-    how: Stillness,
+    how: Stillness<'a>,
     events: Sender<StillProgress>,
 }
 
@@ -116,6 +118,7 @@ impl Job<'_> {
             // One that stands anyway need not be made to fork so that it can run on.
             Stillness::Forked if self.stands() => self.stopped(room),
             Stillness::Forked => self.forked(room),
+            Stillness::Held(told) => self.held(room, told),
         };
         // One that names what to do says more than the help for missing rights.
         held.map_err(|error| if error.remedy().is_some() { error } else { explain(error, self.process) })
@@ -127,7 +130,7 @@ impl Job<'_> {
         if moment.choice.size().0 > room.len() as u64 {
             return Ok(Caught::larger(moment.choice.size(), frozen.resume()));
         }
-        let unreadable = copy::copy(self.process.pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(self.process.pid, &moment.choice.runs, &mut room, Pace::Hurried)?;
         moment.gaps.extend(frozen.gaps());
         // Killed meanwhile, its memory may have gone before it was copied.
         self.is_there()?;
@@ -140,17 +143,20 @@ impl Job<'_> {
     fn forked(&self, mut room: MmapMut) -> Result<Caught> {
         let (proc_dir, process) = (self.proc_dir, self.process);
         forked::check(proc_dir, process, Bytes(room.len() as u64), self.wishes)?;
+        let usual = rustix::process::getpriority_process(None);
         let frozen = self.freeze()?;
         let mut moment = self.moment(registers::read(proc_dir, process.pid, &frozen))?;
         let child = forked::fork(proc_dir, process.pid, &moment.map, &frozen)?;
         moment.gaps.extend(frozen.gaps());
         let standing = frozen.resume();
         self.tell(StillProgress::Resumed(standing));
+        // Whom the reader starts takes after it.
+        let _ = usual.map(|usual| rustix::process::setpriority_process(None, usual));
         if moment.choice.size().0 > room.len() as u64 {
             drop(room);
             room = room::take(proc_dir, process, moment.choice.size())?;
         }
-        let unreadable = copy::copy(child.pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(child.pid, &moment.choice.runs, &mut room, Pace::Calm)?;
         let forking = Some(child.took);
         moment.gaps.extend(child.end(proc_dir));
         Ok(Caught { forking, ..self.whole(moment, room, &unreadable, standing) })
@@ -173,7 +179,7 @@ impl Job<'_> {
         if moment.choice.size().0 > room.len() as u64 {
             return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
         }
-        let unreadable = copy::copy(pid, &moment.choice.runs, &mut room)?;
+        let unreadable = copy(pid, &moment.choice.runs, &mut room, Pace::Calm)?;
         self.is_there()?;
         moment.gaps.push(Gap::new(
             format!("registers of the threads of process {pid}"),
@@ -185,6 +191,20 @@ impl Job<'_> {
                 "it ran on while its memory was copied: what changed meanwhile is half old and half new",
             ));
         }
+        Ok(self.whole(moment, room, &unreadable, Duration::ZERO))
+    }
+
+    /// A debugger holds all threads, and tells their registers: what is read is of one moment.
+    fn held(&self, mut room: MmapMut, told: &[Thread]) -> Result<Caught> {
+        let (proc_dir, pid) = (self.proc_dir, self.process.pid);
+        let moment = self.moment(registers::told(proc_dir, pid, told)?)?;
+        if moment.choice.size().0 > room.len() as u64 {
+            return Ok(Caught::larger(moment.choice.size(), Duration::ZERO));
+        }
+        let unreadable = copy(pid, &moment.choice.runs, &mut room, Pace::Hurried)?;
+        self.is_there()?;
+        // The debugger may have let go meanwhile, of all or of one.
+        registers::told(proc_dir, pid, told)?;
         Ok(self.whole(moment, room, &unreadable, Duration::ZERO))
     }
 
@@ -200,7 +220,7 @@ impl Job<'_> {
         if let Some(traced) = traced(self.proc_dir, pid) {
             return Err(traced.help(
                 "only one tracer can be at a time: end that one, or read the process as it is with --no-stop, \
-                 which is exact while a debugger holds all its threads",
+                 which is exact while a debugger holds all its threads. In gdb, with registers too: residue gdb --help",
             ));
         }
         hurry();
@@ -241,7 +261,10 @@ impl Moment {
         snapshot.process.threads = Some(snapshot.threads.len() as u64);
         snapshot.process.maps = Some(snapshot.regions.len() as u64);
         snapshot.space = AddressSpace::of(&snapshot.regions, lowest_address(proc_dir));
+        // What it finds missing was found before.
+        let found = snapshot.gaps.len();
         attach_segments(proc_dir, snapshot);
+        snapshot.gaps.truncate(found);
         snapshot.gaps.extend(self.choice.gaps.into_iter().chain(self.gaps));
         Ok(())
     }

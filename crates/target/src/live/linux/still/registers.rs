@@ -1,10 +1,13 @@
 //! The threads of a stopped process with their registers.
 
+use std::io;
+
 use residue_model::{Address, ProcessId, Thread};
 
 use crate::live::linux::dump::machine::{GENERAL, Machine};
-use crate::live::linux::freeze::Frozen;
+use crate::live::linux::freeze::{Frozen, letter};
 use crate::live::linux::{ProcDir, threads, tracee};
+use crate::{Error, ErrorKind, Result};
 
 /// `NT_ARM_TLS`: the start of thread-local storage on 64-bit ARM.
 const ARM_TLS: u32 = 0x401;
@@ -12,6 +15,44 @@ const ARM_TLS: u32 = 0x401;
 /// All threads that stand, the main one first.
 pub(super) fn read(proc_dir: &ProcDir, pid: ProcessId, frozen: &Frozen<'_>) -> Vec<Thread> {
     frozen.stopped().map(|(tid, _)| with_registers(threads::named(proc_dir, pid, tid))).collect()
+}
+
+/// All threads of a process that a debugger holds, with the registers that it tells. One that it leaves out has none.
+///
+/// # Errors
+/// When not all stand for a debugger, or what is told is of another process or moment.
+pub(super) fn told(proc_dir: &ProcDir, pid: ProcessId, told: &[Thread]) -> Result<Vec<Thread>> {
+    let failed = |error: io::Error| Error::reading(format!("the threads of process {pid}"), error);
+    let mut threads = threads::read(proc_dir, pid).map_err(failed)?;
+    if let Some(stranger) = told.iter().find(|told| threads.iter().all(|thread| thread.tid != told.tid)) {
+        return Err(refused(format!(
+            "process {pid} has no thread {}, of which registers are told",
+            stranger.tid
+        )));
+    }
+    // What has ended holds nothing; a main thread that has stays listed.
+    threads.retain(|thread| !matches!(letter(proc_dir, pid, thread.tid), None | Some(b'Z' | b'X' | b'x')));
+    for thread in &mut threads {
+        if letter(proc_dir, pid, thread.tid) != Some(b't') {
+            return Err(refused(format!("no debugger holds thread {} of process {pid}", thread.tid)));
+        }
+        let Some(told) = told.iter().find(|told| told.tid == thread.tid) else { continue };
+        // What the kernel tells of a thread that stands is true now.
+        if thread.stack_pointer.is_some_and(|now| told.stack_pointer != Some(now)) {
+            let what =
+                format!("the registers that are told of thread {} of process {pid} are old", thread.tid);
+            return Err(refused(what));
+        }
+        (thread.stack_pointer, thread.thread_pointer) = (told.stack_pointer, told.thread_pointer);
+        thread.registers.clone_from(&told.registers);
+    }
+    Ok(threads)
+}
+
+fn refused(what: String) -> Error {
+    Error::new(ErrorKind::Unsupported, what).help(
+        "tell registers of all threads while the debugger holds them, as the script of `residue gdb` does",
+    )
 }
 
 /// A thread of an unknown machine, or one that was killed while it stood, keeps none.

@@ -24,7 +24,7 @@ const THREAD: Duration = Duration::from_micros(50);
 const MORE: Bytes = Bytes::mib(32);
 
 /// What holding a process still will cost.
-pub(super) fn estimate(process: &Process, how: Stillness) -> Estimate {
+pub(super) fn estimate(process: &Process, how: Stillness<'_>) -> Estimate {
     let footprint = &process.footprint;
     let resident = footprint.anon.or(footprint.rss);
     let size: Bytes = [resident, footprint.shmem, footprint.swap].into_iter().flatten().sum();
@@ -32,7 +32,7 @@ pub(super) fn estimate(process: &Process, how: Stillness) -> Estimate {
     let at = |speed: u64| BASE + THREAD * threads + Duration::from_secs_f64(size.0 as f64 / speed as f64);
     let stopped = match how {
         Stillness::Stopped => at(READ_BYTES_A_SECOND),
-        Stillness::Running => Duration::ZERO,
+        Stillness::Running | Stillness::Held(_) => Duration::ZERO,
         Stillness::Forked => at(FORKED_BYTES_A_SECOND),
     };
     Estimate { size, stopped, staging: size + MORE }

@@ -7,11 +7,11 @@ use std::os::unix::fs::FileExt;
 use residue_model::ProcessId;
 
 use super::refusal;
-use super::stub::{CS, ORIG_RAX, Registers};
+use super::stub::{CS, ORIG_RAX, RIP, Registers};
 use crate::live::linux::ProcDir;
 use crate::live::linux::dump::machine::GENERAL;
 use crate::live::linux::freeze::Frozen;
-use crate::live::linux::tracee;
+use crate::live::linux::{steer, tracee};
 use crate::{Error, ErrorKind, Result};
 
 /// A stopped thread that can be made to fork, and how it stood.
@@ -55,7 +55,7 @@ impl Chosen {
     fn of(tid: u32) -> Option<Chosen> {
         let registers = registers(tid).ok()?;
         // Kernels that cannot tell are older than most programs who would do so.
-        let is_own = tracee::handles_own_calls(tid).unwrap_or(false);
+        let is_own = steer::handles_own_calls(tid).unwrap_or(false);
         let mask = tracee::signal_mask(tid).ok()?;
         (registers[CS] == WIDE_CODE && !is_own).then_some(Chosen { tid, registers, mask })
     }
@@ -65,15 +65,23 @@ impl Chosen {
     }
 
     /// A thread that is taken off its processor in the middle of a restartable sequence must begin it again; but the
-    /// kernel looks where the thread stands, and would look at the stub. Source: `rseq_ip_fixup` in `kernel/rseq.c`.
+    /// kernel looks where the thread stands, and would look at the stub.
+    ///
+    /// Source: `struct rseq`, `struct rseq_cs` in `linux/rseq.h`; `rseq_ip_fixup` in `kernel/rseq.c`.
     fn is_in_no_sequence(&self, memory: &File) -> bool {
-        const CURRENT: u64 = 8;
-        let mut current = [0; 8];
-        match tracee::restartable_sequences(self.tid) {
-            Ok(0) => true,
-            Ok(at) => memory.read_exact_at(&mut current, at + CURRENT).is_ok() && current == [0; 8],
-            Err(_) => false,
-        }
+        let read = |at: u64| {
+            let mut word = [0; 8];
+            memory.read_exact_at(&mut word, at).is_ok().then(|| u64::from_ne_bytes(word))
+        };
+        let is_outside = || {
+            let area = steer::restartable_sequences(self.tid).ok()?;
+            let sequence = if area == 0 { 0 } else { read(area + 8)? };
+            // The last one may still stand there long after its end.
+            let is_outside =
+                || Some(self.registers[RIP].wrapping_sub(read(sequence + 8)?) >= read(sequence + 16)?);
+            if sequence == 0 { Some(true) } else { is_outside() }
+        };
+        is_outside().unwrap_or(false)
     }
 }
 

@@ -20,7 +20,8 @@ use crate::live::linux::ProcDir;
 use crate::live::linux::dump::machine::GENERAL;
 use crate::live::linux::freeze::{Frozen, letter};
 use crate::live::linux::map::Map;
-use crate::live::linux::tracee::{self, Event, Stops};
+use crate::live::linux::steer::{self, Event, Stops};
+use crate::live::linux::tracee;
 use crate::{Error, ErrorKind, Result};
 
 use chosen::Chosen;
@@ -54,10 +55,10 @@ impl Child {
             letter(proc_dir, pid, pid.0)?;
             thread::sleep(NAP);
         }
-        let what = format!("that the child {pid} of the snapshot is gone");
+        let what = format!("whether the child {pid} of the snapshot is gone");
         Some(Gap::new(
             what,
-            "it has ended, but its parent does not wait for it: a zombie stays in the list of processes",
+            "it has ended; until its parent takes note, a zombie stays in the list of processes",
         ))
     }
 }
@@ -65,7 +66,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         // Either may find it gone already.
-        let _ = tracee::kill(self.pid.0);
+        let _ = steer::kill(self.pid.0);
         let _ = await_end(self.pid.0);
     }
 }
@@ -81,7 +82,7 @@ fn await_end(pid: u32) -> io::Result<()> {
 /// # Errors
 /// When no thread can do it, there is no room for the stub, or the kernel refuses.
 pub(super) fn fork(proc_dir: &ProcDir, pid: ProcessId, map: &Map, frozen: &Frozen<'_>) -> Result<Child> {
-    let failed = |error| Error::reading(format!("process {pid} through a fork"), error);
+    let failed = |error| failed(pid, error);
     let memory = proc_dir.open_to_write(&format!("{pid}/mem")).map_err(failed)?;
     let chosen = Chosen::among(proc_dir, frozen, &memory, pid)?;
     let at = padding::find(&memory, map).ok_or_else(|| {
@@ -97,6 +98,19 @@ pub(super) fn fork(proc_dir: &ProcDir, pid: ProcessId, map: &Map, frozen: &Froze
             "its memory or its number of processes may be limited (ulimit -u, pids.max): take it without --snapshot",
         )
     })
+}
+
+fn failed(pid: ProcessId, error: io::Error) -> Error {
+    // Nobody is left to be waited for.
+    let is_over = error.raw_os_error() == Some(libc::ECHILD);
+    let error = if is_over { io::Error::from_raw_os_error(libc::ESRCH) } else { error };
+    let error = Error::reading(format!("process {pid} through a fork"), error);
+    match error.kind() {
+        ErrorKind::Io => {
+            error.help("it goes on as before. Without --snapshot it is stopped while its memory is copied")
+        }
+        _ => error,
+    }
 }
 
 struct Errand {
@@ -132,10 +146,10 @@ impl Errand {
         diverted[RAX] = 0;
         // It is in no system call that would have to be made again.
         diverted[ORIG_RAX] = u64::MAX;
-        tracee::set_stops(*tid, Stops::Children)?;
-        tracee::set_registers(*tid, GENERAL, &diverted)?;
-        tracee::set_signal_mask(*tid, u64::MAX).inspect_err(|_| {
-            let _ = tracee::set_registers(*tid, GENERAL, registers);
+        steer::set_stops(*tid, Stops::Children)?;
+        steer::set_registers(*tid, GENERAL, &diverted)?;
+        steer::set_signal_mask(*tid, u64::MAX).inspect_err(|_| {
+            let _ = steer::set_registers(*tid, GENERAL, registers);
         })
     }
 
@@ -143,7 +157,7 @@ impl Errand {
     fn helper(&self) -> io::Result<Option<u32>> {
         let tid = self.chosen.tid;
         match self.run_until(|event| event == Event::Vforked)? {
-            Event::Vforked => tracee::child(tid).map(Some),
+            Event::Vforked => steer::child(tid).map(Some),
             // It is about to set its mask: the helper could not be made.
             _ => Ok(None),
         }
@@ -157,18 +171,18 @@ impl Errand {
         }
         // It stops right behind the call, before any signal gets to it.
         tracee::interrupt(tid)?;
-        tracee::go_on(tid, 0)?;
+        steer::go_on(tid, 0)?;
         loop {
             match await_event(tid)? {
                 Event::Stop => break,
-                Event::Signal(number) => tracee::go_on(tid, number)?,
-                _ => tracee::go_on(tid, 0)?,
+                Event::Signal(number) => steer::go_on(tid, number)?,
+                _ => steer::go_on(tid, 0)?,
             }
         }
         if self.registers()?[RIP] != self.at.0 + stub::unmasked() {
             return Err(io::Error::other("its thread is not where it should be"));
         }
-        tracee::set_registers(tid, GENERAL, &self.chosen.registers)?;
+        steer::set_registers(tid, GENERAL, &self.chosen.registers)?;
         if self.registers()? == self.chosen.registers {
             Ok(())
         } else {
@@ -181,7 +195,7 @@ impl Errand {
         let tid = self.chosen.tid;
         let mut signal = 0;
         loop {
-            tracee::go_on_to_call(tid, signal)?;
+            steer::go_on_to_call(tid, signal)?;
             signal = 0;
             match await_event(tid)? {
                 event if wanted(event) => return Ok(event),
@@ -208,14 +222,14 @@ impl Errand {
 fn child_of(helper: u32) -> io::Result<Option<Child>> {
     expect(helper, Event::Stop)?;
     let begun = Instant::now();
-    tracee::go_on(helper, 0)?;
+    steer::go_on(helper, 0)?;
     if await_event(helper)? != Event::Cloned {
         return Ok(None);
     }
     let took = begun.elapsed();
-    let child = Child { pid: ProcessId(tracee::child(helper)?), took };
+    let child = Child { pid: ProcessId(steer::child(helper)?), took };
     expect(child.pid.0, Event::Stop)?;
-    tracee::set_stops(child.pid.0, Stops::Dies)?;
+    steer::set_stops(child.pid.0, Stops::Dies)?;
     // It has nothing to do but to end, for which the program waits.
     tracee::detach(helper, 0)?;
     Ok(Some(child))
@@ -231,7 +245,7 @@ fn expect(tid: u32, event: Event) -> io::Result<()> {
 fn await_event(tid: u32) -> io::Result<Event> {
     let begun = Instant::now();
     loop {
-        let event = tracee::event(tid)?;
+        let event = steer::event(tid)?;
         if event != Event::Running {
             return Ok(event);
         }

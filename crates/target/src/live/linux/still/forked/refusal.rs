@@ -21,7 +21,9 @@ pub(in crate::live::linux::still) fn check(
     wishes: &WishList,
 ) -> Result<()> {
     let status = proc_dir.read_path(&format!("{}/status", process.pid)).unwrap_or_default();
+    let release = rustix::system::uname();
     let why = by_status(&status)
+        .or_else(|| by_kernel(&release.release().to_string_lossy()))
         .or_else(|| {
             wishes.has_filled_by_program().then(|| {
                 "it fills pages of its memory itself (userfaultfd), and a fork may wait for it".to_owned()
@@ -55,6 +57,14 @@ pub(super) fn by_status(text: &[u8]) -> Option<String> {
         };
         Some(why.to_owned())
     })
+}
+
+/// Before Linux 5.2 a tracer was told the mask that a thread has while it waits in `ppoll` or `pselect`, not its own, and
+/// would give it the wrong one back.
+fn by_kernel(release: &str) -> Option<String> {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
+    let version = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    (version < (5, 2)).then(|| format!("Linux {release} does not tell which signals its threads block"))
 }
 
 fn by_memory(proc_dir: &ProcDir, process: &Process, size: Bytes) -> Option<String> {
@@ -95,6 +105,14 @@ fn promises_left(proc_dir: &ProcDir) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_that_does_not_tell_masks_is_refused() {
+        assert!(by_kernel("4.18.0-553.el8.x86_64").is_some_and(|why| why.contains("4.18")));
+        assert!(by_kernel("5.1.21").is_some());
+        assert_eq!(by_kernel("5.2.0"), None);
+        assert_eq!(by_kernel("6.18.44-fc-v509"), None);
+    }
 
     #[test]
     fn a_filter_of_system_calls_a_shadow_stack_and_an_init_are_refused() {

@@ -1,4 +1,7 @@
 //! Running processes held still: what is seen of them, and how they fare.
+//!
+//! A program of its own: the copies take memory, and other tests count theirs.
+#![cfg(target_os = "linux")]
 
 mod contents;
 mod gaps;
@@ -64,6 +67,16 @@ impl Busy {
         Busy { running: Program::build("busy").spawn(&arguments), mark }
     }
 
+    /// One for each system call that its main thread, which is the one that forks, can be in: `nanosleep`, `poll`,
+    /// `pselect`, `futex` and `read`.
+    fn start_all(name: &str, options: &[&str]) -> Vec<Busy> {
+        let start = |main: u32| {
+            let option = format!("main={main}");
+            Busy::start(&format!("{name}.{main}"), &[options, &[&option]].concat())
+        };
+        (0..5).map(start).collect()
+    }
+
     /// All goes on, nothing went wrong, nobody holds it, and it has no child, dead or alive.
     fn is_well(&mut self) {
         let counts = ["computed", "slept", "polled", "selected", "waited", "got"];
@@ -102,7 +115,11 @@ impl Busy {
 }
 
 fn pids() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("tests run where /proc is mounted");
+    numbers("/proc")
+}
+
+fn numbers(path: &str) -> Vec<u32> {
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 

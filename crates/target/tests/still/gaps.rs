@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use residue_target::{ErrorKind, Still, Stillness};
 use residue_testkit::Program;
 
-use super::{Busy, WAYS, bytes, letters, status, still, try_still};
+use super::{Busy, WAYS, bytes, letters, numbers, status, still, try_still};
 
 fn has_gap(still: &Still<'_>, what: &str) -> bool {
     still.snapshot.gaps.iter().any(|gap| gap.what.contains(what) || gap.why.contains(what))
@@ -33,6 +33,8 @@ fn what_a_child_does_not_inherit_is_missing_from_a_snapshot_and_said() {
             assert_eq!(letters == "-".repeat(16), !held, "{how:?}: {name} is {letters}");
         }
         assert_eq!(has_gap(&still, "MADV_DONTFORK"), !held);
+        assert_eq!(has_gap(&still, "65536 bytes of shared memory"), !held);
+        assert_eq!(letters(&still, busy.running.number("shared"), 16), "x".repeat(16));
         assert_eq!(bytes(&still, busy.running.number("start") + 4096, 2), Some(vec![0, 0x10]));
     }
 }
@@ -72,9 +74,7 @@ fn a_process_in_a_debugger_is_read_as_it_stands() {
         .spawn()
         .expect("gdb is installed");
     let is_held = || {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", posed.pid())).expect("it runs");
-        let tids = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
-        tids.collect::<Vec<u32>>()
+        numbers(&format!("/proc/{}/task", posed.pid()))
             .into_iter()
             .all(|tid| status(tid, "State").is_some_and(|state| state.starts_with('t')))
     };

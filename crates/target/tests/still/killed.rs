@@ -33,7 +33,7 @@ fn a_hold_that_is_killed() {
     });
 }
 
-fn hold(pid: u32, how: Stillness, until: Option<u64>) -> Child {
+fn hold(pid: u32, how: Stillness, until: Option<usize>) -> Child {
     let test = format!("{}::a_hold_that_is_killed", module_path!().split_once("::").expect("a path").1);
     let mut command = Command::new(env::current_exe().expect("it runs"));
     command.args(["--exact", &test, "--nocapture"]);
@@ -74,13 +74,14 @@ fn is_rewritten(pid: u32) -> bool {
 #[test]
 fn killed_at_any_moment_of_the_stop_it_leaves_the_process_well() {
     for how in TOUCHING {
-        let mut busy = Busy::start(&format!("killed-{how:?}"), &["mib=64"]);
+        let mut all = Busy::start_all(&format!("killed-{how:?}"), &["mib=64", "computing=1"]);
         let mut healed = 0;
         for round in 0..400 {
             if round >= 50 && (healed >= 5 || how == Stillness::Stopped) {
                 break;
             }
-            let until = (round % 50) * (round % 50) * 4;
+            let (until, which) = ((round % 50) * (round % 50) * 4, round % all.len());
+            let busy = &mut all[which];
             hold(busy.running.pid(), how, Some(until)).wait().expect("it was started here");
             busy.is_well();
             busy.is_alone();

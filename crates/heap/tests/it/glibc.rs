@@ -1,0 +1,149 @@
+//! Walks glibc's heaps in cores of three versions, against what `mallinfo2` said right before the process ended.
+//!
+//! These cores tell no threads, so that caches are found without thread-local storage.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use residue_heap::{Glibc, HeapWalker};
+use residue_model::{Address, Heap, Verified};
+
+use crate::core_file::CoreFile;
+
+const VERSIONS: [&str; 3] = ["2.36", "2.41", "2.43"];
+
+fn core(version: &str) -> CoreFile {
+    CoreFile::open(&format!("glibc-{version}.core.zst"))
+}
+
+fn heap(core: &CoreFile) -> Heap {
+    let mut walked = core.look(|image| Glibc.walk(image));
+    assert_eq!(walked.heaps.len(), 1);
+    walked.heaps.remove(0)
+}
+
+/// A figure of `mallinfo2` as the program wrote it down.
+fn stated(version: &str, name: &str) -> u64 {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/heap/glibc-{version}.txt"));
+    let text = fs::read_to_string(path).expect("the truth is there");
+    let field = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    field.unwrap_or_else(|| panic!("nothing is said of {name}")).parse().expect("a number")
+}
+
+#[test]
+fn the_figures_of_mallinfo2_are_those_of_the_process() {
+    for version in VERSIONS {
+        let heap = heap(&core(version));
+        let info = heap.mallinfo.expect("glibc has it");
+        let walked = [
+            ("arena", info.arena),
+            ("ordblks", info.ordblks),
+            ("smblks", info.smblks),
+            ("hblks", info.hblks),
+            ("hblkhd", info.hblkhd),
+            ("fsmblks", info.fsmblks),
+            ("uordblks", info.uordblks),
+            ("fordblks", info.fordblks),
+            ("keepcost", info.keepcost),
+        ];
+        for (name, value) in walked {
+            assert_eq!(value, stated(version, name), "{name} of {version}");
+        }
+        assert_eq!(heap.verified(), Verified::Exact, "{version}: {:?}", heap.identities);
+        assert!(
+            heap.damage.is_empty() && heap.gaps.is_empty(),
+            "{version}: {:?} {:?}",
+            heap.damage,
+            heap.gaps
+        );
+    }
+}
+
+#[test]
+fn the_layout_is_told_from_the_structures_alone() {
+    let layouts = VERSIONS.map(|version| heap(&core(version)).layout);
+    assert_eq!(layouts, ["2.35 ... 2.41", "2.35 ... 2.41", "2.43"]);
+}
+
+/// The same program ran under all three: what it holds is the same, whatever the library keeps beside it.
+#[test]
+fn the_program_has_the_same_blocks_under_each_version() {
+    let counts = VERSIONS.map(|version| heap(&core(version)).blocks.count());
+    assert_eq!(counts, [53261; 3]);
+}
+
+/// Blocks, caches, free chunks, tops and what is malloc's own must be all that there is.
+#[test]
+fn the_parts_of_an_arena_are_the_whole() {
+    for version in VERSIONS {
+        for arena in heap(&core(version)).arenas {
+            let parts =
+                [arena.live_bytes, arena.free_bytes, arena.cached_bytes, arena.top_bytes, arena.own_bytes];
+            let sum: u64 = parts.iter().map(|part| part.0).sum();
+            assert_eq!(sum, arena.system_bytes.0, "{version}: {arena:?}");
+        }
+    }
+}
+
+/// A block that is overrun damages the size of the next: the walk must name both, go on behind, and say what it missed.
+#[test]
+fn an_overrun_costs_one_block_and_names_its_suspect() {
+    for version in VERSIONS {
+        let mut core = core(version);
+        let whole = heap(&core);
+        let blocks: Vec<_> = whole.blocks.live().collect();
+        let (culprit, victim) = (blocks[5000], blocks[5001]);
+        assert_eq!(victim.range.start.0 - culprit.range.end.0, 8, "neighbours");
+        for byte in 0..8 {
+            core.poke(culprit.range.end.0 + byte, b'A');
+        }
+        let damaged = heap(&core);
+        let [damage] = &damaged.damage[..] else { panic!("one damage: {:?}", damaged.damage) };
+        assert_eq!(damage.at, Address(culprit.range.end.0 - 8));
+        assert_eq!(damage.suspect.map(|range| range.start), Some(culprit.range.start));
+        assert_eq!(damage.unwalked.0, victim.range.size().0 + 8);
+        assert_eq!(damaged.blocks.count() + 1, whole.blocks.count());
+        assert_eq!(damaged.verified(), Verified::Partial { unexplained: damage.unwalked });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever stands in memory, the walk ends, and what it gives as live lies inside the heap and does not overlap.
+    #[test]
+    fn damaged_bytes_never_break_the_walk(
+        version in 0_usize..3,
+        pokes in proptest::collection::vec((0_usize..40_000, -24_i64..24, any::<u8>()), 1..60),
+    ) {
+        let mut core = core(VERSIONS[version]);
+        let blocks: Vec<_> = heap(&core).blocks.live().collect();
+        for (index, offset, byte) in pokes {
+            core.poke(blocks[index].range.start.0.wrapping_add_signed(offset), byte);
+        }
+        let walked = core.look(|image| Glibc.walk(image));
+        for heap in walked.heaps {
+            let mut end = Address(0);
+            for block in heap.blocks.live() {
+                prop_assert!(block.range.start >= end && block.range.end >= block.range.start);
+                end = block.range.end;
+            }
+        }
+    }
+
+    /// The same for malloc's own variables.
+    #[test]
+    fn damaged_variables_never_break_the_walk(
+        version in 0_usize..3,
+        pokes in proptest::collection::vec((0_usize..4, 0_u64..0x840, any::<u8>()), 1..40),
+    ) {
+        let mut core = core(VERSIONS[version]);
+        let metadata = heap(&core).metadata;
+        for (index, offset, byte) in pokes {
+            let range = metadata[index % metadata.len()];
+            core.poke(range.start.0 + offset % range.size().0, byte);
+        }
+        core.look(|image| Glibc.walk(image));
+    }
+}
