@@ -102,12 +102,21 @@ fn holds_pointers(region: &Region) -> bool {
     protection.write || protection.read && !protection.execute && region.usage == Usage::Rodata
 }
 
+/// The size of the header of a chunk of glibc.
+const HEAD: u64 = 16;
+
 fn registers(thread: &Thread, blocks: &Blocks) -> Root {
     let mut certain = Vec::new();
     // Whatever block a stack stands in is in use, though nothing may point at its start.
     certain.extend(thread.stack_pointer.map(|pointer| pointer.0));
     let inside = |word: u64| blocks.at(Address(word)).is_some();
     certain.retain(|&word| inside(word));
+    // In the middle of `free`, glibc knows a block by the header in front of it alone.
+    let behind_head = thread.registers.iter().filter_map(|word| word.checked_add(HEAD));
+    certain
+        .extend(behind_head.filter(|&word| {
+            blocks.at(Address(word)).is_some_and(|block| block.range.start == Address(word))
+        }));
     Root {
         kind: RootKind::Registers,
         thread: Some(thread.tid),

@@ -24,7 +24,11 @@ mod dumps_triage;
 #[cfg(target_os = "linux")]
 mod gdb;
 #[cfg(target_os = "linux")]
+mod heap_hard_cases;
+#[cfg(target_os = "linux")]
 mod heap_identities;
+#[cfg(target_os = "linux")]
+mod heap_others;
 #[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]

@@ -133,6 +133,7 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
         ..Heap::default()
     };
     assemble(image, &mut heap, readings, listed, mapped);
+    heap.damage.extend(caches.iter().filter_map(|cache| torn(image, cache)));
     heap
 }
 
@@ -195,6 +196,17 @@ fn take_caches(readings: &mut [Reading], caches: &[tcache::Found]) {
         let keyed = reading.sum(|walk| walk.keyed);
         reading.cached.join(keyed);
     }
+}
+
+/// A list of a cache that leads nowhere: whoever had the chunk that holds the link wrote to it after it was freed.
+fn torn(image: &Image<'_>, cache: &tcache::Found) -> Option<Damage> {
+    let (at, leads) = cache.broken?;
+    let size = image.word(at - 8)? & !chunk::FLAGS;
+    let what = format!(
+        "the list of a thread's cache for chunks of {size:#x} bytes leads to {leads:#x}, where none begins"
+    );
+    let suspect = Range::new(Address(at), Address(at.checked_add(size)? - chunk::TAIL));
+    Some(Damage { at: Address(at), what, suspect, unwalked: Bytes(0) })
 }
 
 /// The bytes of a chunk, its header counted.

@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) chunks: Vec<u64>,
     /// What marks them, where there is any.
     pub(super) key: Option<u64>,
+    /// The chunk whose link leads nowhere, and where: in a cache whose place is known, a list may be broken.
+    pub(super) broken: Option<(u64, u64)>,
     /// Nothing but zeros: only who knows a thread that uses it can tell it from any block.
     pub(super) is_blank: bool,
 }
@@ -29,15 +31,20 @@ const LONGEST: u64 = 0xffff;
 
 /// The cache that stands at an address, if one does.
 pub(super) fn read(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
-    CACHES.iter().find_map(|layout| read_as(pieces, layout, at))
+    CACHES.iter().find_map(|layout| read_as(pieces, layout, at, false))
 }
 
-fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64) -> Option<Found> {
+/// The cache at an address that only a cache is known to have: one of its lists may be broken.
+fn read_damaged(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
+    CACHES.iter().find_map(|layout| read_as(pieces, layout, at, true))
+}
+
+fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64, may_break: bool) -> Option<Found> {
     let word = |at: u64| pieces.word(Address(at));
     if !layout.fits(word(at.checked_sub(8)?)? & !chunk::FLAGS) || !at.is_multiple_of(16) {
         return None;
     }
-    let mut found = Found { layout, at, chunks: Vec::new(), key: None, is_blank: true };
+    let mut found = Found { layout, at, chunks: Vec::new(), key: None, broken: None, is_blank: true };
     let mut lists = Vec::new();
     for list in 0..layout.bins {
         let (count, head) = (count(pieces, layout, at, list)?, word(at + layout.entries + 8 * list)?);
@@ -47,6 +54,9 @@ fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64) -> Option<Found
     match layout.count {
         Count::Room => read_by_room(pieces, layout, &lists, &mut found)?,
         _ => read_by_count(pieces, layout, &lists, &mut found)?,
+    }
+    if found.broken.is_some() && !may_break {
+        return None;
     }
     found.key = match layout.key {
         Key::None => None,
@@ -69,8 +79,9 @@ fn count(pieces: &Pieces<'_>, layout: &Cache, at: u64, list: u64) -> Option<u64>
 fn read_by_count(pieces: &Pieces<'_>, layout: &Cache, lists: &[(u64, u64)], found: &mut Found) -> Option<()> {
     for (list, &(count, head)) in lists.iter().enumerate() {
         let size = Some(chunk::SMALLEST + 16 * list as u64);
-        let length = follow(pieces, layout, head, size, count, &mut found.chunks)?;
-        if length != count {
+        let broken = found.broken.is_some();
+        let length = follow(pieces, layout, head, size, count, found)?;
+        if length != count && (broken || found.broken.is_none()) {
             return None;
         }
     }
@@ -83,35 +94,43 @@ fn read_by_room(pieces: &Pieces<'_>, layout: &Cache, lists: &[(u64, u64)], found
     let mut limits = Vec::new();
     for (list, &(room, head)) in lists.iter().enumerate() {
         let size = (list < small).then_some(chunk::SMALLEST + 16 * list as u64);
-        let length = follow(pieces, layout, head, size, LONGEST, &mut found.chunks)?;
+        let length = follow(pieces, layout, head, size, LONGEST, found)?;
         limits.push(room + length);
     }
-    let limit = *limits.first()?;
+    // Most lists agree, whichever one is off.
+    let mut sorted = limits[..small].to_vec();
+    sorted.sort_unstable();
+    let limit = sorted[small / 2];
     found.is_blank = false;
     // A thread that was stopped while it took or gave one is off by one in one list.
     let off = limits[..small].iter().filter(|&&other| other != limit).count();
     (off <= 1 && limit > 0 && limit <= LONGEST).then_some(())
 }
 
-/// Follows a list to its end, and says how long it is; none when it is no such list.
+/// Follows a list to its end, and says how long it is; none when it is no such list. One list may end in a link that
+/// leads to no chunk: a block that was written after it was freed.
 fn follow(
     pieces: &Pieces<'_>,
     layout: &Cache,
     head: u64,
     size: Option<u64>,
     most: u64,
-    into: &mut Vec<u64>,
+    found: &mut Found,
 ) -> Option<u64> {
-    let (mut at, mut length) = (head, 0);
+    let (mut at, mut before, mut length) = (head, None, 0);
     while at != 0 {
-        let header = pieces.word(Address(at.checked_sub(8)?))? & !chunk::FLAGS;
+        let header = at.checked_sub(8).and_then(|at| pieces.word(Address(at))).unwrap_or_default();
+        let header = header & !chunk::FLAGS;
         let fits = size.map_or(header >= chunk::SMALLEST, |size| header == size);
         if at % 16 != 0 || !fits || length == most {
-            return None;
+            let before = before.filter(|_| found.broken.is_none())?;
+            found.broken = Some((before, at));
+            break;
         }
-        into.push(at);
+        found.chunks.push(at);
         length += 1;
         let link = pieces.word(Address(at))?;
+        before = Some(at);
         at = if layout.is_mangled { reveal(at, link) } else { link };
     }
     Some(length)
@@ -128,5 +147,6 @@ pub(super) fn of_threads(image: &Image<'_>, firsts: &[u64]) -> Vec<Found> {
         let below = (1..=STORAGE / 8).map_while(|word| block.0.checked_sub(8 * word));
         places.extend(below.map_while(|at| image.word(at)));
     }
-    places.into_iter().filter_map(|at| read(image.pieces, at)).collect()
+    let known = |at: u64| read(image.pieces, at).or_else(|| read_damaged(image.pieces, at));
+    places.into_iter().filter_map(known).collect()
 }

@@ -167,7 +167,7 @@ fn step(cursor: &mut Cursor<'_>, stretch: Stretch, at: u64) -> Step {
         return Step::Broken("the header of a chunk cannot be read".into());
     };
     let (size, prev_in_use) = (word & !chunk::FLAGS, word & chunk::PREV_INUSE != 0);
-    let fits = size % 16 == 0 && size <= stretch.limit - at;
+    let fits = size % 16 == 0 && size <= stretch.limit.saturating_sub(at);
     if stretch.top == Some(at) {
         if fits && size >= chunk::FENCEPOST {
             return Step::Top { size, prev_in_use };
@@ -194,7 +194,10 @@ fn step(cursor: &mut Cursor<'_>, stretch: Stretch, at: u64) -> Step {
 fn resync(cursor: &mut Cursor<'_>, stretch: Stretch, broken: u64) -> Option<u64> {
     let mut at = broken + 16;
     while at < stretch.limit {
-        at = cursor.next_held(at)?.next_multiple_of(16);
+        at = cursor.next_held(at)?.checked_next_multiple_of(16)?;
+        if at >= stretch.limit {
+            return None;
+        }
         if stretch.top == Some(at) || agree(cursor, stretch, at) {
             return Some(at);
         }
