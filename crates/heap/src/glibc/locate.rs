@@ -91,7 +91,7 @@ fn is_filled<'a>(image: &'a Image<'_>) -> impl Fn(u64, u64, u64) -> bool + 'a {
     |at, first, last| {
         let head = at.wrapping_sub(16);
         let leads_here = |chunk: u64, link: u64| {
-            chunk % 16 == 0 && chunk.checked_add(link).and_then(|at| image.word(at)) == Some(head)
+            chunk.is_multiple_of(16) && chunk.checked_add(link).and_then(|at| image.word(at)) == Some(head)
         };
         first != 0 && last != 0 && leads_here(first, 24) && leads_here(last, 16)
     }

@@ -123,7 +123,8 @@ impl Found {
     /// What malloc counts beyond the blocks that there are, if these are all.
     pub(super) fn drift(&self, found: Sum) -> u64 {
         let excess = self.mapped_bytes.saturating_sub(found.bytes);
-        let is_drift = self.layout.drifts() && found.count == self.mapped_blocks && excess % 0x10 == 0;
+        let is_drift =
+            self.layout.drifts() && found.count == self.mapped_blocks && excess.is_multiple_of(0x10);
         if is_drift { excess } else { 0 }
     }
 
