@@ -6,6 +6,7 @@ mod bars;
 mod calls;
 mod crowd;
 mod dumps;
+mod heaps;
 mod meter;
 mod regions;
 mod row;
@@ -43,6 +44,9 @@ pub(crate) struct FiguresArgs {
     /// Size of the process that is dumped
     #[arg(long, default_value_t = 2048, value_name = "MIB")]
     dump_mib: u32,
+    /// Sizes of the heaps in which the lost blocks are looked for
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1024, 4096], value_name = "MIB")]
+    heap_mib: Vec<u32>,
     /// Search this file by `memmem` alone and nothing else: the figures call themselves so
     #[arg(long, value_name = "FILE", hide = true)]
     memmem: Option<PathBuf>,
@@ -66,6 +70,8 @@ enum Group {
     Calls,
     /// A large core: search against memmem and gdb, map, triage; the stop of a dump against gcore
     Dumps,
+    /// Large heaps: what finding lost blocks costs, and how long a process stands for it
+    Heaps,
 }
 
 /// What is measured, with what.
@@ -92,6 +98,9 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
     }
     if wants(args, Group::Dumps) {
         rows.extend(dumps::measure(&bench, args.core_mib, args.dump_mib)?);
+    }
+    if wants(args, Group::Heaps) {
+        rows.extend(heaps::measure(&bench, &args.heap_mib)?);
     }
     if wants(args, Group::Calls) {
         rows.extend(calls::measure(&bench)?);

@@ -11,8 +11,13 @@ pub enum Error {
     #[error("failed to write the report")]
     Write(#[from] io::Error),
     /// A document that was given to read is none of ours.
-    #[error("not a whole document of residue.map/1: {0}")]
-    Document(String),
+    #[error("not a whole document of {schema}: {what}")]
+    Document {
+        /// What it should have been.
+        schema: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A chart could not be drawn.
     #[error("failed to draw the chart: {0}")]
     Chart(String),
@@ -27,9 +32,6 @@ impl Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Error {
-        match error.io_error_kind() {
-            Some(kind) => Error::Write(kind.into()),
-            None => Error::Document(error.to_string()),
-        }
+        Error::Write(error.into())
     }
 }

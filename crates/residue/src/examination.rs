@@ -237,8 +237,12 @@ fn claimed(heap: &Heap) -> Vec<Range> {
 
 /// Threads whose stack or registers are not there: what only they hold would pass for lost.
 fn missing_stacks(snapshot: &Snapshot, pieces: &Pieces<'_>) -> Vec<Gap> {
-    let is_saved =
-        |thread: &&Thread| thread.stack_pointer.is_none_or(|pointer| pieces.find(pointer).is_some());
+    // No stack begins with zeros: where a page could not be read, gdb leaves zeros for it and all around it.
+    let holds = |pointer: Address| {
+        let held = pieces.from(pointer);
+        held[..held.len().min(STACK_TOP)].iter().any(|&byte| byte != 0)
+    };
+    let is_saved = |thread: &&Thread| thread.stack_pointer.is_none_or(holds);
     let lost = snapshot.threads.iter().filter(|thread| !is_saved(thread)).count();
     let blind = snapshot.threads.iter().filter(|thread| thread.registers.is_empty()).count();
     let all = snapshot.threads.len();
@@ -252,6 +256,9 @@ fn missing_stacks(snapshot: &Snapshot, pieces: &Pieces<'_>) -> Vec<Gap> {
         .then(|| Gap::new("all threads", "blocks that only they hold are called lost though they are not"));
     gap(lost, "the stacks").into_iter().chain(gap(blind, "the registers")).chain(threads).collect()
 }
+
+/// So much of a live stack holds at least where its function returns to.
+const STACK_TOP: usize = 0x1000;
 
 /// The region that an address lies in.
 pub(crate) fn region_at(snapshot: &Snapshot, address: Address) -> Option<&Region> {

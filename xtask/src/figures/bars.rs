@@ -8,6 +8,9 @@
 //!
 //! Ten thousand times a second the C library tells the counters and the largest free ranges of a process of 200 regions; our
 //! own part of that is at most 100 ns a region.
+//!
+//! Finding what is lost takes at most 0.2 us of one processor a chunk, walk and records counted, and 350 MB of memory beside the
+//! file for a heap of 4 GiB; a process of 1 GiB stands 0.35 s for it, or 0.1 s when it forks.
 
 use std::time::Duration;
 
@@ -27,3 +30,7 @@ pub(super) const TRIAGE_SECONDS: f64 = 10.0;
 pub(super) const STOP_TO_GCORE: f64 = 0.33;
 pub(super) const FOLD_A_REGION: Duration = Duration::from_nanos(100);
 pub(super) const CALL: Duration = Duration::from_micros(100);
+pub(super) const LEAKS_A_CHUNK: Duration = Duration::from_nanos(200);
+pub(super) const LEAKS_BYTES: u64 = 350_000_000;
+pub(super) const STOP_FOR_LEAKS: Duration = Duration::from_millis(350);
+pub(super) const FORK_FOR_LEAKS: Duration = Duration::from_millis(100);

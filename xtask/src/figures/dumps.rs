@@ -19,16 +19,16 @@ use crate::place;
 const NEEDLE: &str = "needle-that-is-not-in-this-core";
 
 /// A folder of our own that goes when the figures are made.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let folder = place::target().join("figures").join(std::process::id().to_string());
         fs::create_dir_all(&folder).with_context(|| format!("failed to make {}", folder.display()))?;
         Ok(Self(folder))
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
 }
@@ -136,7 +136,7 @@ fn stop(program: &mut Running, words: &[&str]) -> Result<u64> {
     Ok(program.ask("report").number("longest_ns"))
 }
 
-fn silent(words: &[&str]) -> Result<()> {
+pub(super) fn silent(words: &[&str]) -> Result<()> {
     let mut command = Command::new(words[0]);
     let silent = command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = silent.status().with_context(|| format!("failed to start {}", words[0]))?;

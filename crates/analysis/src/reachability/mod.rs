@@ -103,6 +103,7 @@ impl Scene<'_> {
         };
         let mut roots = roots(self.regions, self.threads, self.blocks, self.claimed, &is_zero);
         loader_tables(self, &mut roots);
+        loader_maps(self, &mut roots);
         roots
     }
 }
@@ -202,8 +203,8 @@ fn loader_tables(scene: &Scene<'_>, roots: &mut [Root]) {
     for thread in scene.threads {
         let Some(block) = thread.thread_pointer else { continue };
         let Some(table) = scene.pieces.word(Address(block.0.wrapping_add(8))) else { continue };
-        let holder =
-            roots.iter_mut().find(|root| root.kind == RootKind::Stack && root.thread == Some(thread.tid));
+        // Neighbouring stacks may be one root, told by the first of their threads.
+        let holder = roots.iter_mut().find(|root| root.ranges.iter().any(|range| range.contains(block)));
         if let (Some(holder), Some(start)) = (holder, table.checked_sub(16)) {
             holder.certain.extend(
                 scene.blocks.at(Address(start)).filter(|found| found.range.start.0 == start).map(|_| start),
@@ -211,3 +212,29 @@ fn loader_tables(scene: &Scene<'_>, roots: &mut [Root]) {
         }
     }
 }
+
+/// The loader's list of what is loaded stands in a block from an edge of a cache line on, and its second word says where that
+/// block starts, to free it.
+///
+/// Source: glibc 2.35 and later, `elf/dl-find_object.c`, `struct dlfo_mappings_segment`. memcheck calls it possibly lost in
+/// whatever program loads a library.
+fn loader_maps(scene: &Scene<'_>, roots: &mut [Root]) {
+    let is_loader = |root: &&mut Root| {
+        let file = root.name.as_deref().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+        root.kind == RootKind::Module && file.starts_with("ld")
+    };
+    for root in roots.iter_mut().filter(is_loader) {
+        let words = root.ranges.iter().flat_map(|&range| scene.pieces.within(range));
+        let words = words.flat_map(|(_, bytes)| bytes.chunks_exact(8));
+        let held = words.filter_map(|word| {
+            let segment = u64::from_le_bytes(word.try_into().expect("eight bytes"));
+            let block = scene.blocks.at(Address(segment)).filter(|block| block.live)?;
+            let start = scene.pieces.word(Address(segment.checked_add(8)?))?;
+            (start == block.range.start.0 && segment - start < CACHE_LINE).then_some(start)
+        });
+        root.certain.extend(held);
+    }
+}
+
+/// The largest that any processor has.
+const CACHE_LINE: u64 = 256;

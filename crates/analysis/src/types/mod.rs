@@ -57,8 +57,20 @@ pub struct Types<'a> {
 /// More of a block is not looked at to tell what it holds.
 const LOOK: usize = 1024;
 
+/// Words of a block that are followed to find a text.
+const WORDS: usize = 16;
+
 /// Characters of a preview.
 const SHOWN: usize = 48;
+
+/// The first row of plain characters that is long enough to be a text.
+fn readable(bytes: &[u8]) -> Option<&str> {
+    const SHORTEST: usize = 6;
+    let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
+    let mut rows = bytes.split(|byte| !is_plain(byte));
+    let row = rows.find(|row| row.len() >= SHORTEST && row.iter().any(|byte| *byte != row[0]))?;
+    std::str::from_utf8(&row[..row.len().min(SHOWN)]).ok()
+}
 
 impl BlockType {
     /// The name that people read, and by which blocks of two runs are compared.
@@ -150,9 +162,23 @@ impl<'a> Types<'a> {
         })
     }
 
-    /// The first readable text in a block.
+    /// A text in a block: the first that is long enough to be one, or else one that a word of the block points at, as a
+    /// string's object points at its characters.
     pub fn preview(&self, block: Range) -> Option<String> {
-        preview(self.bytes(block, LOOK), SHOWN)
+        let bytes = self.bytes(block, LOOK);
+        let text = readable(bytes).map(str::to_owned);
+        let wide = || preview(bytes, SHOWN).filter(|_| Content::of(bytes, &self.layout).is_text());
+        text.or_else(wide).or_else(|| self.pointed_at(bytes))
+    }
+
+    fn pointed_at(&self, bytes: &[u8]) -> Option<String> {
+        let words = bytes.chunks_exact(8).take(WORDS);
+        words.map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).find_map(|word| {
+            let there = self.pieces.from(Address(word));
+            // It begins right there: a text in the midst of something else is not what the word means.
+            let text = readable(&there[..there.len().min(SHOWN)])?;
+            there.starts_with(text.as_bytes()).then(|| format!("-> {text}"))
+        })
     }
 
     fn bytes(&self, block: Range, most: usize) -> &'a [u8] {

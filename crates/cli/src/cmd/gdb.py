@@ -61,7 +61,12 @@ class Stopped:
                 "Residue reads the memory of this machine, and gdb reaches the program through `%s`." % kind
             )
         self.is_core = kind == "core"
-        self.target = core_path() if self.is_core else str(self.inferior.pid)
+        self.target = core_path() if self.is_core else self.process()
+
+    def process(self):
+        """Its number; when the main thread has ended, memory can be read through one of the others only."""
+        tids = [thread.ptid[1] for thread in self.inferior.threads()]
+        return str(self.inferior.pid if self.inferior.pid in tids else min(tids))
 
     def registers(self):
         """A line a thread, as Residue reads it."""
@@ -137,7 +142,6 @@ def run(words, told):
         try:
             shown = show(child)
         finally:
-            # Whoever leaves the pager has seen enough.
             child.stdout.close()
             code = wait(child)
         errors.seek(0)
@@ -158,12 +162,18 @@ def show(child):
             if not select.select([pipe], [], [], LOOK_EVERY)[0]:
                 continue
             bytes = os.read(pipe, 65536)
-            shown.append(decoder.decode(bytes, not bytes))
-            gdb.write(shown[-1])
-            if not bytes:
-                return "".join(shown)
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
+            continue
+        shown.append(decoder.decode(bytes, not bytes))
+        try:
+            gdb.write(shown[-1])
+        except KeyboardInterrupt:
+            # Whoever leaves the pager has seen enough.
+            break
+        if not bytes:
+            break
+    return "".join(shown)
 
 
 def wait(child):

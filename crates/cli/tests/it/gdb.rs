@@ -212,6 +212,28 @@ fn gdb_stands_where_it_stood() {
     assert_eq!(told, ["SELECTED 3 1"; 2]);
 }
 
+/// Under the number of such a process the kernel shows no memory: one of its threads must lend its own.
+#[test]
+fn a_program_whose_main_thread_has_ended_is_told_too() {
+    let path = Program::build("leaderless").path().expect("it compiles");
+    let all = "residue leaks --kinds all --all-addresses --json";
+    let commands = [&TO_THE_END[..], &[all, "delete", "continue"]].concat();
+    let ran = Ran::of(gdb(&Folder::new(), path.to_str().expect("a plain path"), &commands));
+
+    let said = ran.text();
+    let [leaks] = &documents(&said)[..] else { panic!("one: {said} {}", ran.err) };
+    let (kinds, facts) = (kinds(leaks), facts(&said));
+    assert_eq!(kinds[&facts.number("held")], "reachable");
+    assert_eq!(kinds[&facts.number("lost")], "definite");
+}
+
+/// What runs on while it is read would be half old and half new.
+#[test]
+fn a_program_of_which_a_thread_runs_is_refused() {
+    let commands = [&["set non-stop on"], &TO_THE_END[..], &["residue leaks"]].concat();
+    Ran::of(gdb(&Folder::new(), &leakkinds(), &commands)).says(&[" is running: interrupt it first."]);
+}
+
 /// gdb reads a core: then so does Residue, and says the same as without gdb.
 #[test]
 fn a_core_in_gdb_is_told_as_it_is() {

@@ -32,6 +32,10 @@ mod heap_others;
 #[cfg(target_os = "linux")]
 mod help;
 #[cfg(target_os = "linux")]
+mod leaks_kinds;
+#[cfg(target_os = "linux")]
+mod leaks_questions;
+#[cfg(target_os = "linux")]
 mod map_diff;
 #[cfg(target_os = "linux")]
 mod map_giants;

@@ -10,6 +10,9 @@ use super::heap::{HeapRow, stopped};
 use super::{Target, write};
 use crate::{Result, words};
 
+/// The schema of who is lost.
+const LEAKS: &str = "residue.leaks/1";
+
 #[derive(Serialize)]
 struct LeaksBody<'a> {
     heaps: Vec<HeapRow<'a>>,
@@ -117,13 +120,12 @@ pub fn leaks(out: &mut impl Write, report: &LeakReport, addresses: usize) -> Res
         fuzzy: seen.is_fuzzy,
         interrupted: report.interrupted,
     };
-    write(out, "residue.leaks/1", Target::of(&seen.snapshot), &seen.gaps, body)
+    write(out, LEAKS, Target::of(&seen.snapshot), &seen.gaps, body)
 }
 
 /// The part of `residue.leaks/1` that a later run is compared with.
 #[derive(Deserialize)]
 struct EarlierDocument {
-    schema: String,
     leaks: Vec<EarlierRow>,
 }
 
@@ -143,11 +145,7 @@ struct EarlierRow {
 /// # Errors
 /// When it is not one.
 pub fn read_leaks(from: impl Read) -> Result<Vec<EarlierRecord>> {
-    let document: EarlierDocument = serde_json::from_reader(from)?;
-    if document.schema != "residue.leaks/1" {
-        let error = serde::de::Error::custom(format!("it is a `{}`, no `residue.leaks/1`", document.schema));
-        return Err(serde_json::Error::into(error));
-    }
+    let document: EarlierDocument = super::saved(from, LEAKS)?;
     Ok(document.leaks.into_iter().map(EarlierRow::record).collect())
 }
 

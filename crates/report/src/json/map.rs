@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{Target, write};
 use crate::{Error, Result, words};
 
+/// The schema of an address space.
+const MAP: &str = "residue.map/1";
+
 #[derive(Serialize)]
 pub(super) struct MapBody<'a> {
     source: Source,
@@ -141,7 +144,7 @@ pub fn map(out: &mut impl Write, map: &Map, view: &RegionView, free: usize) -> R
         regions: Some(Regions { map, chosen }),
         ..summary(map, free)
     };
-    write(out, "residue.map/1", target, &map.snapshot.gaps, body)
+    write(out, MAP, target, &map.snapshot.gaps, body)
 }
 
 /// A map without its regions, as it stands inside of other documents.
@@ -177,7 +180,6 @@ pub fn diff(out: &mut impl Write, map: &Map, diff: &Diff) -> Result<()> {
 
 #[derive(Deserialize)]
 struct SavedMap {
-    schema: String,
     #[serde(default)]
     filtered: bool,
     regions: Vec<SavedRegion>,
@@ -199,15 +201,10 @@ struct SavedRegion {
 /// # Errors
 /// When it is none.
 pub fn read_map(input: impl Read) -> Result<Vec<DiffRegion>> {
-    let saved: SavedMap =
-        serde_json::from_reader(input).map_err(|error| Error::Document(error.to_string()))?;
-    if saved.schema != "residue.map/1" {
-        return Err(Error::Document(format!("its schema is `{}`", saved.schema)));
-    }
+    let saved: SavedMap = super::saved(input, MAP)?;
     if saved.filtered {
-        return Err(Error::Document(
-            "it was saved with --filter, so regions are missing: save it whole".into(),
-        ));
+        let what = "it was saved with --filter, so regions are missing: save it whole".into();
+        return Err(Error::Document { schema: MAP, what });
     }
     let region = |saved: SavedRegion| DiffRegion {
         start: saved.start,

@@ -25,12 +25,13 @@ pub use search::search;
 pub use triage::triage;
 pub use watch::watch;
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use residue_model::{Dump, Gap, Machine, Module, Process, Snapshot, Thread};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What stands around every document.
 #[derive(Serialize)]
@@ -137,4 +138,22 @@ fn write<T: Serialize>(
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// What every saved document tells of itself.
+#[derive(Deserialize)]
+struct Saved {
+    schema: String,
+}
+
+/// Reads a saved document of a schema. Of another one, that is said, not which of its fields are missing.
+fn saved<T: DeserializeOwned>(mut from: impl Read, schema: &'static str) -> Result<T> {
+    let refuse = |what: String| Error::Document { schema, what };
+    let mut text = Vec::new();
+    from.read_to_end(&mut text)?;
+    let found: Saved = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
+    if found.schema != schema {
+        return Err(refuse(format!("its schema is `{}`", found.schema)));
+    }
+    serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))
 }

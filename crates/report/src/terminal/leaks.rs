@@ -4,6 +4,8 @@ use residue_analysis::examined::{BlocksReport, LeakReport};
 use residue_analysis::leaks::{ChangeKind, Record};
 use residue_analysis::reachability::LeakKind;
 
+use residue_model::{Gap, Heap};
+
 use super::heap::head;
 use super::table::Table;
 use super::{Screen, gaps};
@@ -53,8 +55,20 @@ pub fn leaks(out: &mut impl Write, screen: Screen, report: &LeakReport, view: Le
         writeln!(out, "\nno record is as asked for: all others are as they were")?;
     }
     holders(out, screen, report)?;
-    gaps(out, screen, &report.seen.gaps)?;
+    let of_heaps = report.seen.heaps.iter().flat_map(unseen);
+    gaps(out, screen, &report.seen.gaps.iter().cloned().chain(of_heaps).collect::<Vec<_>>())?;
     next(out, screen, report)
+}
+
+/// What of a heap was not walked: whatever is there may be lost, or hold what looks lost.
+fn unseen(heap: &Heap) -> Vec<Gap> {
+    let damage = heap.damage.iter().map(|damage| {
+        Gap::new(
+            format!("{} of {} behind {}", size(damage.unwalked), heap.allocator, damage.at),
+            damage.what.clone(),
+        )
+    });
+    heap.gaps.iter().cloned().chain(damage).collect()
 }
 
 fn is_wanted(record: &Record, report: &LeakReport, view: LeakView<'_>) -> bool {
@@ -132,13 +146,11 @@ fn what(record: &Record) -> String {
 
 fn addresses(out: &mut impl Write, screen: Screen, record: &Record, all: bool) -> Result<()> {
     let shown = if all { record.addresses.len() } else { ADDRESSES };
-    let mut line = format!("{:>4}: ", record.number);
-    let listed: Vec<String> = record.addresses.iter().take(shown).map(ToString::to_string).collect();
-    line.push_str(&listed.join(" "));
+    let mut listed: Vec<String> = record.addresses.iter().take(shown).map(ToString::to_string).collect();
     if record.addresses.len() > shown {
-        line.push_str(" …");
+        listed.push("…".into());
     }
-    writeln!(out, "  {}", screen.wrap(&line, 8))?;
+    writeln!(out, "  {:>4}: {}", record.number, screen.wrap(&listed.join(" "), 8))?;
     Ok(())
 }
 

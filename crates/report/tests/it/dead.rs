@@ -129,7 +129,8 @@ fn snapshot() -> Snapshot {
 }
 
 fn seen<T>(look: impl FnOnce(&Pieces<'_>) -> T) -> T {
-    let memory = memory();
+    let mut memory = memory();
+    memory.sort_by_key(|(at, _)| *at);
     look(&Pieces(memory.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect()))
 }
 

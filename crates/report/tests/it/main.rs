@@ -1,5 +1,6 @@
 //! Every rendering of one made-up process, as people and programs see it.
 
+mod blocks;
 mod dead;
 mod json;
 mod live_windows;

@@ -155,6 +155,12 @@ impl Image {
         self
     }
 
+    /// The data of one more module.
+    pub(crate) fn module(mut self, start: u64, size: u64, file: &str) -> Image {
+        self.regions.push(region(start, size, "rw-p", Usage::Data, Some(file)));
+        self
+    }
+
     /// Memory that is not in the dump.
     pub(crate) fn unheld(mut self, start: u64, end: u64) -> Image {
         self.unheld.push(Range { start: Address(start), end: Address(end) });

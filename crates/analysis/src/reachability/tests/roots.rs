@@ -124,6 +124,43 @@ fn the_table_of_a_threads_modules_is_held_behind_its_start() {
     assert_eq!(dtv(24), Possible, "another place in it is no table of modules");
 }
 
+/// From glibc 2.42 on, neighbouring stacks stand in one region, which goes by the name of one thread.
+#[test]
+fn so_is_that_of_the_second_thread_in_one_region() {
+    let image = Image::new().block("first", 72).block("second", 72);
+    let (first, second) = (image.address("first") + 16, image.address("second") + 16);
+    let control = |place: u64| Address(OWN_MAPPING + place * 0x1000 + 0x100);
+    let of = |tid, place| Thread { thread_pointer: Some(control(place)), ..thread(tid) };
+    let process = image
+        .region(OWN_MAPPING, 0x8000, "rw-p", Usage::AnonymousTiny)
+        .word_at(control(3).0 + 8, first)
+        .word_at(control(7).0 + 8, second)
+        .thread(of(2, 3))
+        .thread(of(3, 7))
+        .build();
+
+    assert_eq!((process.kind("first"), process.kind("second")), (Reachable, Reachable));
+}
+
+/// The loader's list begins somewhere in its block, and its second word tells where that starts.
+#[test]
+fn the_list_of_what_is_loaded_is_held_by_its_middle() {
+    let held = |file: &str, offset: u64, says: u64| {
+        let image = Image::new().block("list", 472).block("child", 24).points("list", "child");
+        let start = image.address("list");
+        let image =
+            image.word_at(start + offset + 8, start + says).word_at(OWN_MAPPING + 0x40, start + offset);
+        image.module(OWN_MAPPING, 0x1000, file).build().kind("list")
+    };
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+
+    assert_eq!(held(loader, 16, 0), Reachable);
+    assert_eq!(held(loader, 48, 0), Reachable);
+    assert_eq!(held(loader, 16, 8), Possible, "it does not say where it starts");
+    assert_eq!(held(loader, 256, 0), Possible, "so far in is no edge of a cache line");
+    assert_eq!(held("/usr/lib/libmine.so", 16, 0), Possible, "whose list that is nobody knows");
+}
+
 /// What the allocator keeps for itself points at every block: its caches and bins are no pointers of the program.
 #[test]
 fn words_of_an_allocator_hold_nothing() {

@@ -13,6 +13,8 @@ pub(crate) mod folder;
 pub(crate) mod oracle;
 #[cfg(target_os = "linux")]
 pub(crate) mod stranger;
+#[cfg(target_os = "linux")]
+pub(crate) mod told;
 
 use std::process::{Command, Output, Stdio};
 
