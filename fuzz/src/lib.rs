@@ -2,6 +2,7 @@
 //! on memory.
 
 pub mod dump;
+pub mod heaps;
 pub mod symbols;
 
 use std::alloc::{GlobalAlloc, Layout, System};
