@@ -241,13 +241,16 @@ impl<'s, 'a> Scan<'s, 'a> {
 
     /// Scans the start of a range, and leaves the rest for later.
     fn scan_slice(&mut self, range: Range) {
+        let pieces = self.marker.pieces;
+        // Regions of terabytes of which a page is held are met in the field.
+        let Some((start, _)) = pieces.within(range).next() else { return };
         // A slice ends between two words, wherever it starts: the word on its edge would be in neither.
-        let end = Address(range.end.0.min(range.start.0.saturating_add(SLICE) & !7));
+        let edge = Address(start.0.saturating_add(SLICE) & !7);
+        let end = if edge > start { edge.min(range.end) } else { range.end };
         if end < range.end {
             self.todo.rests.push(Range { start: end, end: range.end });
         }
-        let pieces = self.marker.pieces;
-        for (start, bytes) in pieces.within(Range { start: range.start, end }) {
+        for (start, bytes) in pieces.within(Range { start, end }) {
             let skipped = usize::try_from(start.0.next_multiple_of(8) - start.0).unwrap_or_default();
             self.untold += bytes.len() as u64;
             self.filter(bytes.get(skipped..).unwrap_or_default());
