@@ -218,8 +218,7 @@ fn loader_tables(scene: &Scene<'_>, roots: &mut [Root]) {
 /// The loader's list of what is loaded stands in a block from an edge of a cache line on, and its second word says where that
 /// block starts, to free it.
 ///
-/// Source: glibc 2.35 and later, `elf/dl-find_object.c`, `struct dlfo_mappings_segment`. memcheck calls it possibly lost in
-/// whatever program loads a library.
+/// Source: glibc 2.35 and later, `elf/dl-find_object.c`, `struct dlfo_mappings_segment`.
 fn loader_maps(scene: &Scene<'_>, roots: &mut [Root]) {
     let is_loader = |root: &&mut Root| {
         let file = root.name.as_deref().and_then(|name| name.rsplit('/').next()).unwrap_or_default();

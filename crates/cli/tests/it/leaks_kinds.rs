@@ -2,6 +2,7 @@
 //! and beside memcheck and the leak sanitizer.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use residue_testkit::{Facts, Libc, Program, Running};
@@ -105,7 +106,7 @@ fn objects_are_told_by_their_class() {
 
 /// Zero false, zero missed.
 #[track_caller]
-fn assert_counted(document: &Value, program: &Running) {
+fn assert_counted(document: &Value, program: &Facts) {
     let totals = &document["totals"];
     let blocks = |kind: &str| number(&totals[kind], "blocks");
     let (groups, ring_blocks) = (program.number("direct"), program.number("ring_blocks"));
@@ -134,7 +135,7 @@ fn counted_leaks_are_found_and_no_others() {
         let program = Program::build("heapgen").libc(libc).spawn(&HEAP);
         let found = leaks(&program.pid().to_string());
         assert_eq!(found["heaps"][0]["verified"], "exact", "{libc:?}: {}", found["heaps"]);
-        assert_counted(&found, &program);
+        assert_counted(&found, program.facts());
     }
 }
 
@@ -145,7 +146,7 @@ fn counted_leaks_are_found_in_a_core_of_our_own() {
         let program = Program::build("heapgen").libc(libc).spawn(&HEAP);
         let core = folder.file(&format!("{libc:?}.core"));
         residue(&["dump", &program.pid().to_string(), "-o", &core]).good();
-        assert_counted(&leaks(&core), &program);
+        assert_counted(&leaks(&core), program.facts());
     }
 }
 
@@ -153,7 +154,7 @@ fn counted_leaks_are_found_in_a_core_of_our_own() {
 fn counted_leaks_are_found_in_a_core_of_gdb() {
     let (program, folder) = (Program::build("heapgen").libc(Libc::Debian13), Folder::new());
     let (running, core, _) = of_gdb(&program, &folder);
-    assert_counted(&leaks(&core), &running);
+    assert_counted(&leaks(&core), running.facts());
 }
 
 /// From glibc 2.42 on, a stack has its guard in the middle of a readable mapping. gdb cannot read it, and leaves zeros for
@@ -169,7 +170,7 @@ fn stacks_that_gdb_left_out_are_told() {
             rows(&found, "gaps").iter().find(|gap| word(gap, "what").starts_with("the stacks of 2 of 3"));
         assert!(gap.is_some_and(|gap| word(gap, "why").contains("called lost")), "{}", found["gaps"]);
     } else {
-        assert_counted(&found, &running);
+        assert_counted(&found, running.facts());
     }
 }
 
@@ -182,17 +183,22 @@ fn of_gdb(program: &Program, folder: &Folder) -> (Running, String, String) {
     (running, format!("{prefix}.{pid}"), String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
-/// Where the kernel hands cores to a program or keeps them short, there is none to look at: then it must at least have
-/// said so. Where it writes them, it is the core that people have.
+/// The core that people have. Where cores are forbidden, or the kernel hands them to a program, there is none to look at,
+/// which the test says.
 #[test]
 fn counted_leaks_are_found_in_a_core_of_the_kernel() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("the kernel tells");
-    let pattern = pattern.trim();
+    let limits = fs::read_to_string("/proc/self/limits").expect("the kernel tells");
+    let most =
+        limits.lines().find_map(|line| line.strip_prefix("Max core file size")?.split_whitespace().nth(1));
+    if pattern.starts_with(['|', '/']) || pattern.trim().is_empty() || most == Some("0") {
+        eprintln!("left out: this machine writes no core here ({}, at most {most:?})", pattern.trim());
+        return;
+    }
     let folder = Folder::new();
-    let program = Program::build("heapgen");
     let mut child = Command::new("prlimit")
-        .args(["--core=unlimited:unlimited", "--"])
-        .args(program.words().expect("it compiles"))
+        .args(["--core=unlimited:", "--"])
+        .args(Program::build("heapgen").words().expect("it compiles"))
         .args(HEAP)
         .current_dir(folder.path())
         .stdin(Stdio::piped())
@@ -201,23 +207,14 @@ fn counted_leaks_are_found_in_a_core_of_the_kernel() {
         .expect("prlimit is there");
     let mut line = String::new();
     let out = child.stdout.take().expect("stdout was asked for");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("it speaks");
+    BufReader::new(out).read_line(&mut line).expect("it speaks");
     let facts = Facts::of(line.trim_end());
-    let pid = child.id();
-    oracle::tool("kill", &["-ABRT", &pid.to_string()]);
+    oracle::tool("kill", &["-ABRT", &child.id().to_string()]);
     child.wait().expect("it ends");
 
     let core = fs::read_dir(folder.path()).expect("it is there").flatten().map(|entry| entry.path()).next();
-    let Some(core) = core else {
-        let is_elsewhere = pattern.starts_with('|') || pattern.starts_with('/') || pattern.is_empty();
-        assert!(is_elsewhere || line.is_empty(), "no core in its folder, though the pattern is {pattern:?}");
-        return;
-    };
-    let found = leaks(core.to_str().expect("a plain name"));
-    let totals = &found["totals"];
-    assert_eq!(number(&totals["definite"], "blocks"), facts.number("direct") + facts.number("ring_blocks"));
-    assert_eq!(number(&totals["indirect"], "blocks"), facts.number("indirect"));
-    assert_eq!(number(&totals["possible"], "blocks"), 1);
+    let core = core.unwrap_or_else(|| panic!("no core in its folder, though the pattern is {pattern:?}"));
+    assert_counted(&leaks(core.to_str().expect("a plain name")), &facts);
 }
 
 // --- beside other tools --------------------------------------------------------------------------------------------
@@ -292,9 +289,9 @@ fn assert_memcheck_agrees(program: &Program, arguments: &[&str], heuristics: &st
     });
     let possible = possible.fold((0, 0), |sum, block| plus(sum, (1, block.size)));
     assert_eq!(ours(&found, "possible"), possible);
-    // Stacks that threads were given: to memcheck their blocks are possibly lost, for it sees no pointer of the kernel's.
-    let theirs = memcheck(&report, "possibly lost:");
-    assert!(theirs.0 >= possible.0 && theirs.0 - possible.0 <= 4, "{theirs:?} {possible:?} {report}");
+    // The table of modules of a thread is pointed at by its second entry: memcheck knows no better than its definition.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").count() as u64 - 1;
+    assert_eq!(memcheck(&report, "possibly lost:").0, possible.0 + threads, "{report}");
 }
 
 #[test]
