@@ -33,6 +33,7 @@ const BUILT: [&str; 2] = ["residue-cli", "residue-capi"];
 const TESTED: [&str; 8] = [
     "residue-model",
     "residue-analysis",
+    "residue-heap",
     "residue-report",
     "residue-target",
     "residue",

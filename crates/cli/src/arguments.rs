@@ -198,6 +198,13 @@ pub(crate) struct LeakRules {
 #[derive(Clone)]
 pub(crate) struct Kinds(pub(crate) Vec<LeakKind>);
 
+/// What `leaks --fail-on` fails on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LossFailOn {
+    /// Blocks are definitely lost
+    Leak,
+}
+
 /// What of two runs is shown, in the words of memcheck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LeakCheck {
@@ -261,7 +268,7 @@ pub(crate) struct LeaksArgs {
 
     /// Exit with 1 when something is definitely lost, and with 4 when that cannot be told
     #[arg(long, value_name = "WHAT")]
-    pub(crate) fail_on: Option<FailOn>,
+    pub(crate) fail_on: Option<LossFailOn>,
 
     #[command(flatten)]
     pub(crate) still: StillArgs,

@@ -34,6 +34,8 @@ pub struct HeapSums {
     pub free: Bytes,
     /// Of that, what `malloc_trim` would give back.
     pub trim_gain: Bytes,
+    /// The allocators' own: headers, maps, caches.
+    pub own: Bytes,
 }
 
 impl HeapSums {
@@ -46,6 +48,7 @@ impl HeapSums {
             sums.live_blocks += arena.live_blocks;
             sums.free += arena.free_bytes + arena.cached_bytes + arena.top_bytes;
             sums.trim_gain += arena.trim_gain;
+            sums.own += arena.own_bytes;
         }
         sums
     }

@@ -17,6 +17,7 @@ fn sums_are_those_of_all_arenas_of_all_heaps() {
         free_bytes: Bytes(10 * factor),
         cached_bytes: Bytes(20 * factor),
         top_bytes: Bytes(30 * factor),
+        own_bytes: Bytes(3 * factor),
         trim_gain: Bytes(5 * factor),
         ..Arena::default()
     };
@@ -33,6 +34,7 @@ fn sums_are_those_of_all_arenas_of_all_heaps() {
         live_blocks: 7,
         free: Bytes(420),
         trim_gain: Bytes(35),
+        own: Bytes(21),
     };
     assert_eq!(sums, expected);
 }

@@ -9,7 +9,7 @@ use residue::report::{json, terminal};
 use residue::{Interrupt, LeakPlan, Options, Target, leaks};
 
 use super::examined::{Watching, examine};
-use crate::arguments::{FailOn, LeakRules, LeaksArgs};
+use crate::arguments::{LeakRules, LeaksArgs, LossFailOn};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::trouble::Trouble;
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &LeaksArgs, output: &mut Output) -> Result<Exit, Trouble
         return Ok(Exit::Interrupted);
     }
     Ok(match args.fail_on {
-        Some(FailOn::Leak) if report.totals.is_none() => Exit::Failed,
-        Some(FailOn::Leak) if report.has_leak() => Exit::Found,
+        Some(LossFailOn::Leak) if report.totals.is_none() => Exit::Failed,
+        Some(LossFailOn::Leak) if report.has_leak() => Exit::Found,
         _ => Exit::Done,
     })
 }

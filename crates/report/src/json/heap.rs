@@ -72,6 +72,7 @@ struct Sums {
     live_bytes: Bytes,
     live_blocks: u64,
     free_bytes: Bytes,
+    own_bytes: Bytes,
     trim_gain: Bytes,
 }
 
@@ -144,6 +145,7 @@ pub fn heap(out: &mut impl Write, report: &HeapReport) -> Result<()> {
             live_bytes: report.sums.live,
             live_blocks: report.sums.live_blocks,
             free_bytes: report.sums.free,
+            own_bytes: report.sums.own,
             trim_gain: report.sums.trim_gain,
         },
         sizes: report.sizes.iter().map(size).collect(),

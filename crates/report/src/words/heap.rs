@@ -78,7 +78,12 @@ pub fn root_name(of: &Root) -> String {
 pub fn holding(sums: &HeapSums, pins: &Pins) -> String {
     let share = |part: Bytes| percent(part.0 as f64 / sums.system.0.max(1) as f64);
     let live = format!("{} of {} live ({})", size(sums.live), size(sums.system), share(sums.live));
-    let free = format!("{} free ({})", size(sums.free), share(sums.free));
+    let own = if sums.own.0 > sums.system.0 / 20 {
+        format!(", {} the allocator's own ({})", size(sums.own), share(sums.own))
+    } else {
+        String::new()
+    };
+    let free = format!("{} free ({}){own}", size(sums.free), share(sums.free));
     let pinned = format!(
         "{} in {} are pinned by {} of live blocks",
         size(pins.free),
