@@ -6,13 +6,13 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use residue_model::{Address, BlockId, Blocks, Pieces, Range};
 
 use super::heuristics::Heuristics;
+use super::marks::Marks;
+use super::pool::{Pool, Todo};
 
 /// What is looked for, and where.
 pub(super) struct Marker<'a> {
@@ -30,82 +30,6 @@ pub(super) struct Marker<'a> {
     pub(super) inside: Marks,
     lowest: u64,
     extent: u64,
-}
-
-/// A bit for each block, which several threads set.
-pub(super) struct Marks(Vec<AtomicU64>);
-
-impl Marks {
-    fn new(places: u64) -> Marks {
-        let words = usize::try_from(places.div_ceil(64)).unwrap_or(usize::MAX);
-        let mut marks = Vec::new();
-        marks.resize_with(words, AtomicU64::default);
-        Marks(marks)
-    }
-
-    #[inline]
-    pub(super) fn get(&self, id: BlockId) -> bool {
-        let (word, bit) = place(id);
-        self.0[word].load(Ordering::Relaxed) & bit != 0
-    }
-
-    /// Reads the word that a bit stands in.
-    #[inline]
-    fn touch(&self, id: BlockId) -> u64 {
-        self.0.get(place(id).0).map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-
-    /// Sets a bit, and says whether it was not set before.
-    #[inline]
-    fn set(&self, id: BlockId, alone: bool) -> bool {
-        let (word, bit) = place(id);
-        let before = self.0[word].load(Ordering::Relaxed);
-        if before & bit != 0 {
-            return false;
-        }
-        if alone {
-            self.0[word].store(before | bit, Ordering::Relaxed);
-            return true;
-        }
-        self.0[word].fetch_or(bit, Ordering::Relaxed) & bit == 0
-    }
-
-    /// The same bits, now.
-    pub(super) fn copy(&self) -> Marks {
-        Marks(self.0.iter().map(|word| word.load(Ordering::Relaxed).into()).collect())
-    }
-
-    /// The bits that are set here and not in others.
-    pub(super) fn beyond<'a>(&'a self, other: &'a Marks) -> impl Iterator<Item = BlockId> + 'a {
-        self.0.iter().zip(&other.0).enumerate().flat_map(|(index, (word, other))| {
-            let mut rest = word.load(Ordering::Relaxed) & !other.load(Ordering::Relaxed);
-            std::iter::from_fn(move || {
-                let bit = (rest != 0).then(|| u64::from(rest.trailing_zeros()))?;
-                rest &= rest - 1;
-                Some(BlockId(index as u64 * 64 + bit))
-            })
-        })
-    }
-}
-
-#[inline]
-fn place(id: BlockId) -> (usize, u64) {
-    (usize::try_from(id.0 / 64).unwrap_or(usize::MAX), 1 << (id.0 % 64))
-}
-
-/// What is still to be scanned.
-#[derive(Default)]
-struct Todo {
-    /// Blocks.
-    blocks: Vec<Range>,
-    /// The rest of large ones: a table of millions of pointers would put all of them on the list above at once.
-    rests: Vec<Range>,
-}
-
-impl Todo {
-    fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.rests.is_empty()
-    }
 }
 
 /// Blocks are scanned in pieces of this size.
@@ -198,8 +122,7 @@ impl<'a> Marker<'a> {
 
     /// Scans with several threads until nothing is left.
     fn share(&self, todo: Todo, threads: usize, rule: Rule) -> Tally {
-        let pool =
-            Pool { todo: Mutex::new(vec![todo]), more: Condvar::new(), idle: AtomicUsize::new(0), threads };
+        let pool = Pool::new(todo, threads);
         let work = || {
             let mut scan = Scan::new(self, false, rule);
             while let Some(todo) = pool.take() {
@@ -393,53 +316,5 @@ impl<'s, 'a> Scan<'s, 'a> {
             self.tally.bytes += range.size().0;
             self.todo.blocks.push(range);
         }
-    }
-}
-
-/// Work that threads give each other.
-struct Pool {
-    todo: Mutex<Vec<Todo>>,
-    more: Condvar,
-    /// Threads that wait; once all do, there is nothing left.
-    idle: AtomicUsize,
-    threads: usize,
-}
-
-impl Pool {
-    fn lock(&self) -> MutexGuard<'_, Vec<Todo>> {
-        self.todo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self) -> Option<Todo> {
-        let mut todo = self.lock();
-        loop {
-            if let Some(next) = todo.pop() {
-                return Some(next);
-            }
-            if self.idle.fetch_add(1, Ordering::SeqCst) + 1 >= self.threads {
-                self.more.notify_all();
-                return None;
-            }
-            todo = self.more.wait(todo).unwrap_or_else(PoisonError::into_inner);
-            if self.idle.load(Ordering::SeqCst) >= self.threads {
-                return None;
-            }
-            self.idle.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-
-    fn is_hungry(&self) -> bool {
-        self.idle.load(Ordering::Relaxed) > 0
-    }
-
-    fn give(&self, more: Todo) {
-        self.lock().push(more);
-        self.more.notify_one();
-    }
-
-    fn give_up(&self) {
-        self.lock().clear();
-        self.idle.fetch_add(self.threads, Ordering::SeqCst);
-        self.more.notify_all();
     }
 }

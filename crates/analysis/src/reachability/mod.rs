@@ -7,6 +7,8 @@
 mod heuristics;
 mod lost;
 mod mark;
+mod marks;
+mod pool;
 mod references;
 mod roots;
 mod stacks;

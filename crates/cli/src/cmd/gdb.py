@@ -141,6 +141,9 @@ def run(words, told):
             raise gdb.GdbError("Cannot run %s: %s. See `help set residue-path`." % (path, error.strerror))
         try:
             shown = show(child)
+        except BaseException:
+            child.kill()
+            raise
         finally:
             child.stdout.close()
             code = wait(child)
@@ -156,24 +159,24 @@ def run(words, told):
 def show(child):
     """Writes what residue says when it says it, and gives it all."""
     decoder, shown, pipe = codecs.getincrementaldecoder("utf-8")("replace"), [], child.stdout.fileno()
+    is_wanted, is_writing = True, False
     while True:
         try:
             # A read would go on after Ctrl-C: gdb has its signals restart what they interrupt.
             if not select.select([pipe], [], [], LOOK_EVERY)[0]:
                 continue
             bytes = os.read(pipe, 65536)
+            shown.append(decoder.decode(bytes, not bytes))
+            is_writing = is_wanted
+            if is_wanted:
+                gdb.write(shown[-1])
+            is_writing = False
+            if not bytes:
+                return "".join(shown)
         except KeyboardInterrupt:
+            # Ctrl-C; or somebody has left the pager, and seen enough.
             child.send_signal(signal.SIGINT)
-            continue
-        shown.append(decoder.decode(bytes, not bytes))
-        try:
-            gdb.write(shown[-1])
-        except KeyboardInterrupt:
-            # Whoever leaves the pager has seen enough.
-            break
-        if not bytes:
-            break
-    return "".join(shown)
+            is_wanted, is_writing = not is_writing, False
 
 
 def wait(child):

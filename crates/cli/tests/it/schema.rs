@@ -124,6 +124,74 @@ fn every_field_of_what_is_read_is_documented() {
     assert_documented(&document(&["read", &dumped.core, "--all-matching", "size=0x20000", "-o", &folder]));
 }
 
+/// Of a process that lost something, with rings, damage, and what was compared: empty lists would leave half of the fields out.
+#[test]
+fn every_field_of_what_is_asked_of_blocks_is_documented() {
+    let dumped = Dumped::of("leakkinds.c", &[]);
+    let damaged = Program::build("damaged").spawn(&["mode=overflow"]);
+    let child = format!("{:#x}", dumped.program.number("table_child"));
+    let saved = dumped.folder.file("saved");
+
+    let damaged = document(&["heap", &damaged.pid().to_string()]);
+    assert!(!rows(&damaged["heaps"][0], "damage").is_empty(), "{:#}", damaged["heaps"]);
+    assert_documented(&damaged);
+    for target in dumped.targets() {
+        let heap = document(&["heap", &target]);
+        assert!(!rows(&heap["pins"], "by").is_empty() && !rows(&heap, "types").is_empty());
+        assert_documented(&heap);
+        let leaks = document(&["leaks", &target, "--kinds", "all"]);
+        fs::write(&saved, leaks.to_string()).expect("an own folder");
+        let since = document(&["leaks", &target, "--since", &saved]);
+        assert!(since["leaks"][0]["since"].is_object() && !rows(&since, "roots").is_empty());
+        assert_documented(&since);
+        assert_documented(&document(&["blocks", &target, "1"]));
+        let refs = document(&["refs", &target, &child, "--to-root"]);
+        assert_eq!(rows(&refs, "chain").len(), 2);
+        assert_documented(&refs);
+    }
+}
+
+/// The other way round: what is documented of blocks is there, of a dump and where nothing was found too.
+#[test]
+fn the_fields_that_are_promised_of_blocks_are_there() {
+    let dumped = Dumped::of("leakkinds.c", &[]);
+    let child = format!("{:#x}", dumped.program.number("table_child"));
+    let has = |value: &Value, keys: &[&str]| {
+        for key in keys {
+            assert!(value.get(key).is_some(), "no `{key}` in {value:#}");
+        }
+    };
+
+    for target in dumped.targets() {
+        let heap = document(&["heap", &target]);
+        has(
+            &heap,
+            &["heaps", "recognised", "state", "sums", "sizes", "types", "pins", "stopped_ms", "fuzzy"],
+        );
+        let keys =
+            ["allocator", "layout", "verified", "arenas", "mallinfo", "parameters", "identities", "damage"];
+        has(&heap["heaps"][0], &keys);
+        let leaks = document(&["leaks", &target]);
+        has(&leaks, &["heaps", "checked", "totals", "leaks", "roots", "heuristics", "fuzzy", "interrupted"]);
+        let record =
+            ["record", "kind", "blocks", "bytes", "retained_bytes", "cycle", "members", "type", "size"];
+        has(&leaks["leaks"][0], &record);
+        has(&leaks["leaks"][0], &["preview", "since", "addresses"]);
+        has(&document(&["blocks", &target, "1"]), &[&record[..], &["list"]].concat());
+        let refs = document(&["refs", &target, &child]);
+        has(&refs, &["range", "block", "place", "references", "chain", "interrupted"]);
+        let row =
+            ["at", "to", "is_start", "holder", "block", "offset", "live", "root", "symbol", "frame", "type"];
+        has(&refs["references"][0], &row);
+    }
+    let blind = document(&["leaks", &crashed()]);
+    assert_eq!(
+        (&blind["checked"], &blind["totals"]),
+        (&Value::Bool(false), &Value::Null),
+        "unknown is not zero"
+    );
+}
+
 /// Of a dump too: what the interface promises is there.
 #[test]
 fn the_fields_that_are_promised_of_a_dump_are_there() {

@@ -1,15 +1,18 @@
 //! glibc's malloc, from 2.17 to 2.43, of 64-bit processes.
 //!
 //! `locate` finds the arenas by their empty lists, `settings` what counts for all of them, `stretches` where the chunks of
-//! an arena stand; `walk` goes from chunk to chunk, `bins` and `tcache` tell which of them are free though they look used,
-//! `mapped` finds what is mapped for itself, and `heap` puts it together and counts it twice.
+//! an arena stand. `walk` goes from chunk to chunk, `bins` and `tcache` tell which of them are free though they look used,
+//! and `mapped` finds what is mapped for itself. `reading` has all of one arena, `figures` counts everything twice, and
+//! `heap` is the order of all this.
 
 mod bins;
 mod cursor;
+mod figures;
 mod heap;
 mod layout;
 mod locate;
 mod mapped;
+mod reading;
 mod settings;
 mod stretches;
 mod tcache;

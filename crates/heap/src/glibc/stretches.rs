@@ -3,9 +3,9 @@
 use residue_model::{Address, Gap, Range};
 
 use super::cursor::Cursor;
-use super::heap::{Reading, first_chunk};
 use super::layout::{State, chunk, heap_info};
 use super::mapped;
+use super::reading::Reading;
 use super::walk::{self, Stretch};
 use crate::Image;
 
@@ -148,4 +148,11 @@ fn whole_stretch(
         }
     }
     None
+}
+
+/// The header of a heap, or of an arena and its heap, in front of the first chunk.
+fn first_chunk(state_size: u64, heap: u64, arena: u64, info: u64) -> u64 {
+    let behind =
+        if arena > heap && arena - heap < heap_info::ALIGNMENT { arena + state_size } else { heap + info };
+    behind.next_multiple_of(16)
 }

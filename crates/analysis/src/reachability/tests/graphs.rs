@@ -65,7 +65,9 @@ impl Graph {
     /// All blocks that some lead to, they counted.
     fn closure(&self, from: &[usize], starts_only: bool) -> Vec<bool> {
         let mut is_in = vec![false; self.sizes.len()];
-        from.iter().for_each(|&index| is_in[index] = true);
+        for &index in from {
+            is_in[index] = true;
+        }
         loop {
             let before = is_in.clone();
             for &(from, to, offset) in &self.pointers {

@@ -140,6 +140,6 @@ fn a_lost_list_of_many_members_is_one_loss() {
 
     let lost = process.search(PLAIN).lost;
 
-    let [list] = lost.losses[..] else { panic!("{} losses", lost.losses.len()) };
-    assert_eq!((list.members, list.retained_blocks), (1, LENGTH as u64));
+    let [chain] = lost.losses[..] else { panic!("{} losses", lost.losses.len()) };
+    assert_eq!((chain.members, chain.retained_blocks), (1, LENGTH as u64));
 }
