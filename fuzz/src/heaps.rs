@@ -8,9 +8,7 @@ use std::ops::ControlFlow;
 
 use residue_analysis::reachability::{Reachability, Rules, Scene};
 use residue_heap::{Image, walk};
-use residue_model::{
-    Address, Blocks, Heap, NoMemory, Pieces, Protection, Range, Region, Run, Thread, Usage,
-};
+use residue_model::{Address, Blocks, Heap, NoMemory, Pieces, Protection, Range, Region, Run, Thread, Usage};
 
 const PAGE: u64 = 4096;
 

@@ -155,6 +155,9 @@ pub(super) struct Cache {
     pub(super) key: Key,
 }
 
+/// All that hold a cache are of a size in this range: most chunks are not, and need no closer look.
+pub(super) const CACHE_SIZES: std::ops::RangeInclusive<u64> = 0x250..=0x310;
+
 impl Cache {
     /// Whether a chunk of this size may hold one. Where what is left of a free chunk would be too small for one of its
     /// own, it stays with the chunk: a cache that comes after others have freed may stand in such a one.

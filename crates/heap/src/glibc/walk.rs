@@ -3,7 +3,7 @@
 use residue_model::{Address, Bytes, Damage, Pieces, Range, Run};
 
 use super::cursor::Cursor;
-use super::layout::{CACHES, chunk};
+use super::layout::{CACHE_SIZES, CACHES, chunk};
 
 /// Memory that is parted into chunks from its first byte on.
 #[derive(Clone, Copy, Debug)]
@@ -264,7 +264,7 @@ impl Walk {
             return;
         }
         self.run.set_live(Address(before.at), true);
-        if CACHES.iter().any(|cache| cache.fits(before.size)) {
+        if CACHE_SIZES.contains(&before.size) && CACHES.iter().any(|cache| cache.fits(before.size)) {
             self.cache_like.push(before.at + chunk::HEAD);
         }
     }
