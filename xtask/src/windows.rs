@@ -30,7 +30,7 @@ const WINDOWS: Mingw = X86_64;
 const BUILT: [&str; 2] = ["residue-cli", "residue-capi"];
 
 /// Packages whose tests run.
-const TESTED: [&str; 8] = [
+const TESTED: [&str; 9] = [
     "residue-model",
     "residue-analysis",
     "residue-heap",
