@@ -14,6 +14,7 @@
 
 pub mod accounting;
 mod allocation;
+mod constants;
 pub mod content;
 mod diagnosis;
 mod diff;

@@ -3,7 +3,9 @@
 //! Source: Valgrind's manual, "Memcheck: Memory leak detection", `--leak-check-heuristics`. A block may be up to 15 bytes
 //! larger than what was asked for, which memcheck knows exactly and we do not.
 
-use residue_model::{Address, Pieces, Range, Region};
+use residue_model::{Address, Pieces, Range};
+
+use crate::constants::holds;
 
 /// Which of them count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,18 +104,4 @@ fn is_python(pieces: &Pieces<'_>, object: u64) -> bool {
     let references = pieces.word(Address(object)).unwrap_or_default();
     let Some(meta) = kind_of(object).and_then(kind_of) else { return false };
     references > 0 && references < 1 << 33 && kind_of(meta).is_some_and(|root| kind_of(root) == Some(root))
-}
-
-/// Where tables of functions stand: data of modules that nobody writes.
-pub(super) fn tables(regions: &[Region]) -> Vec<Range> {
-    let is_constant = |region: &&Region| {
-        let protection = region.protection;
-        region.is_file() && protection.read && !protection.write && !protection.execute
-    };
-    regions.iter().filter(is_constant).map(|region| region.range).collect()
-}
-
-fn holds(tables: &[Range], address: Address) -> bool {
-    let index = tables.partition_point(|table| table.end <= address);
-    tables.get(index).is_some_and(|table| table.contains(address))
 }

@@ -20,6 +20,8 @@ use std::ops::ControlFlow;
 use residue_model::{Address, BlockId, Blocks, Bytes, Pieces, Range, Region, Thread};
 use serde::Serialize;
 
+use crate::constants::constants;
+
 pub use heuristics::Heuristics;
 pub use lost::{Loss, Lost, LostBlock};
 pub use references::{Holder, Reference, chain_to_root, references};
@@ -154,7 +156,7 @@ impl Reachability {
         scanned: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
     ) -> Reachability {
         let roots = scene.roots();
-        let tables = heuristics::tables(scene.regions);
+        let tables = constants(scene.regions);
         let mut marker = Marker::new(scene.pieces, scene.blocks, &tables, scanned);
         marker.heuristics = rules.heuristics;
         marker.tagged = rules.tagged;

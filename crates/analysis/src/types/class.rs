@@ -5,7 +5,8 @@
 
 use residue_model::{Address, Memory, Range};
 
-use super::{Names, holds, text, word};
+use super::{Names, text, word};
+use crate::constants::holds;
 
 pub(super) enum Table {
     Named(String),

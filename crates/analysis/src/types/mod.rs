@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use residue_model::{Address, Memory, Pieces, Range, Region};
 
+use crate::constants::{constants, holds};
 use crate::content::{Content, Layout, preview};
 
 /// What a block is.
@@ -186,20 +187,6 @@ impl<'a> Types<'a> {
         let size = usize::try_from(block.size().0).unwrap_or(usize::MAX).min(most);
         &held[..held.len().min(size)]
     }
-}
-
-/// Data of modules that nobody writes.
-fn constants(regions: &[Region]) -> Vec<Range> {
-    let is_constant = |region: &&Region| {
-        let protection = region.protection;
-        region.is_file() && protection.read && !protection.write && !protection.execute
-    };
-    regions.iter().filter(is_constant).map(|region| region.range).collect()
-}
-
-fn holds(ranges: &[Range], address: Address) -> bool {
-    let index = ranges.partition_point(|range| range.end <= address);
-    ranges.get(index).is_some_and(|range| range.contains(address))
 }
 
 fn word(memory: &dyn Memory, at: u64) -> Option<u64> {
