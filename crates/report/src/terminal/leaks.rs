@@ -106,7 +106,7 @@ fn records(
     if report.is_compared {
         table = table.term("SINCE", 0).number("CHANGE", 0);
     }
-    table = table.text("TYPE", 0).text("FOR EXAMPLE", 1);
+    table = table.term("TYPE", 0).text("FOR EXAMPLE", 1);
     for record in shown.iter().take(view.limit) {
         let mut row = vec![
             record.number.to_string(),
@@ -136,12 +136,21 @@ fn records(
     Ok(())
 }
 
+/// Names of templates go on for lines.
+fn short(name: &str) -> String {
+    const LONGEST: usize = 60;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 /// What the blocks of a record are, each.
 fn what(record: &Record) -> String {
     let each =
         record.size.map_or_else(|| "various sizes".to_owned(), |size| format!("{} bytes", count(size.0)));
     let ring = record.ring.map_or_else(String::new, |members| format!(", rings of {members}"));
-    format!("{}, {each}{ring}", record.what.name())
+    format!("{}, {each}{ring}", short(&record.what.name()))
 }
 
 fn addresses(out: &mut impl Write, screen: Screen, record: &Record, all: bool) -> Result<()> {
