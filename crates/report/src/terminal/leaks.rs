@@ -138,7 +138,7 @@ fn records(
 
 /// Names of templates go on for lines.
 fn short(name: &str) -> String {
-    const LONGEST: usize = 60;
+    const LONGEST: usize = 44;
     match name.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
