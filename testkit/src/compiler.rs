@@ -8,6 +8,7 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::libc::Libc;
+use crate::shelf::shelf;
 
 /// What programs share. Few: all of them count for each program.
 const HEADERS: [&str; 2] = ["truth.h", "heap.h"];
@@ -138,11 +139,4 @@ fn draft_name(name: &str) -> String {
 
 fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
-}
-
-/// Beside what cargo builds, so that `cargo clean` takes it too.
-pub(crate) fn shelf() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the testkit stands in the workspace");
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root.join(target).join("testkit")
 }

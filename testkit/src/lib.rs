@@ -24,6 +24,8 @@ mod facts;
 mod libc;
 mod program;
 mod running;
+#[cfg(not(windows))]
+mod shelf;
 
 pub use facts::Facts;
 #[cfg(not(windows))]

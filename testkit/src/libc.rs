@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::compiler::shelf;
+use crate::shelf::shelf;
 
 /// Says which packages were unpacked. A folder without it is not whole.
 const STAMP: &str = "packages";

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use residue::analysis::leaks::ChangeKind;
-use residue::analysis::reachability::{Heuristics, LeakKind};
+use residue::analysis::reachability::Heuristics;
 use residue::model::Bytes;
 use residue::{Care, Options, Stillness};
 
-use crate::values::{filter, heuristics, kinds, length, size, time};
+use crate::values::{Kinds, filter, heuristics, kinds, length, size, time};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -193,10 +193,6 @@ pub(crate) struct LeakRules {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size)]
     pub(crate) min_size: Bytes,
 }
-
-/// Kinds of loss.
-#[derive(Clone)]
-pub(crate) struct Kinds(pub(crate) Vec<LeakKind>);
 
 /// What `leaks --fail-on` fails on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

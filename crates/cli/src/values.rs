@@ -6,8 +6,6 @@ use residue::analysis::parse_size;
 use residue::analysis::reachability::{Heuristics, LeakKind};
 use residue::model::Bytes;
 
-use crate::arguments::Kinds;
-
 /// WinDbg writes `-f:Unk`.
 #[allow(clippy::unnecessary_wraps, reason = "a value parser may fail")]
 pub(crate) fn filter(text: &str) -> Result<String, String> {
@@ -33,6 +31,10 @@ pub(crate) fn heuristics(text: &str) -> Result<Heuristics, String> {
         "write all, none, or some of stdstring,length64,newarray,multipleinheritance,python".into()
     })
 }
+
+/// Kinds of loss.
+#[derive(Clone)]
+pub(crate) struct Kinds(pub(crate) Vec<LeakKind>);
 
 /// Reads kinds of loss.
 pub(crate) fn kinds(text: &str) -> Result<Kinds, String> {

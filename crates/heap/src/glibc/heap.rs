@@ -7,10 +7,11 @@ use super::figures::{arena, identities, mallinfo};
 use super::layout::Key;
 use super::locate::{self, Ring};
 use super::mapped::{self, Form, Mapped};
-use super::reading::{Reading, plan, take_caches, take_lists, torn};
+use super::reading::{Reading, take_caches, take_lists, torn};
 use super::settings;
+use super::stretches;
 use super::tcache;
-use super::walk::{Stretch, Sum};
+use super::walk::{self, Stretch, Sum};
 use crate::Image;
 
 /// Reads the heap of a ring. `claimed` are ranges that others have, and gets those of this one.
@@ -54,6 +55,25 @@ fn settings_of(image: &Image<'_>, ring: &Ring) -> Option<settings::Found> {
     settings::find(image, ring.state, main, top)
 }
 
+/// Where the memory of each arena of a ring stands, before any of it is walked.
+fn plan(
+    image: &Image<'_>,
+    ring: &Ring,
+    sbrk_base: Option<u64>,
+    gaps: &mut Vec<Gap>,
+) -> Vec<(Reading, Vec<Stretch>)> {
+    let arena = |(index, &at): (usize, &u64)| {
+        let mut reading = Reading::of(image, ring, at, ring.has_main && index == 0);
+        let stretches = match reading.is_main {
+            _ if reading.system == 0 => Vec::new(),
+            true => stretches::of_main(image, &mut reading, sbrk_base),
+            false => stretches::of_thread(image, ring.state, &mut reading, gaps),
+        };
+        (reading, stretches)
+    };
+    ring.arenas.iter().enumerate().map(arena).collect()
+}
+
 fn walk_all(
     image: &Image<'_>,
     planned: Vec<(Reading, Vec<Stretch>)>,
@@ -63,7 +83,18 @@ fn walk_all(
 ) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(planned.len());
     for (mut reading, stretches) in planned {
-        reading.walk(image, stretches, key, claimed, gaps);
+        for stretch in stretches {
+            match walk::walk(image.pieces, stretch, key) {
+                Some(walk) => reading.add(walk, &stretch),
+                None => gaps.push(Gap::new(
+                    format!("the blocks of the arena at {:#x}", reading.at),
+                    "it claims far more memory than the target holds",
+                )),
+            }
+        }
+        if reading.is_main {
+            stretches::rest_of_main(image, &mut reading, claimed, key);
+        }
         claimed.extend(reading.walks.iter().map(|walk| walk.run.range()));
         claimed.extend(&reading.extents);
         readings.push(reading);

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use residue_model::{Address, Bytes, Damage, Gap, Range, Run};
+use residue_model::{Address, Bytes, Damage, Range, Run};
 
 use super::bins::{self, Listed};
 use super::layout::chunk;
 use super::locate::Ring;
-use super::stretches;
 use super::tcache;
-use super::walk::{self, Stretch, Sum, Walk};
+use super::walk::{Stretch, Sum, Walk};
 use crate::Image;
 
 /// An arena while it is read.
@@ -29,27 +28,8 @@ pub(super) struct Reading {
     pub(super) own: Sum,
 }
 
-/// Where the memory of each arena of a ring stands, before any of it is walked.
-pub(super) fn plan(
-    image: &Image<'_>,
-    ring: &Ring,
-    sbrk_base: Option<u64>,
-    gaps: &mut Vec<Gap>,
-) -> Vec<(Reading, Vec<Stretch>)> {
-    let arena = |(index, &at): (usize, &u64)| {
-        let mut reading = Reading::of(image, ring, at, ring.has_main && index == 0);
-        let stretches = match reading.is_main {
-            _ if reading.system == 0 => Vec::new(),
-            true => stretches::of_main(image, &mut reading, sbrk_base),
-            false => stretches::of_thread(image, ring.state, &mut reading, gaps),
-        };
-        (reading, stretches)
-    };
-    ring.arenas.iter().enumerate().map(arena).collect()
-}
-
 impl Reading {
-    fn of(image: &Image<'_>, ring: &Ring, at: u64, is_main: bool) -> Reading {
+    pub(super) fn of(image: &Image<'_>, ring: &Ring, at: u64, is_main: bool) -> Reading {
         let word = |at: u64| image.word(at).unwrap_or_default();
         Reading {
             at,
@@ -61,29 +41,6 @@ impl Reading {
             extents: Vec::new(),
             cached: Sum::default(),
             own: Sum::default(),
-        }
-    }
-
-    /// Walks its memory. `claimed` are ranges that others have.
-    pub(super) fn walk(
-        &mut self,
-        image: &Image<'_>,
-        stretches: Vec<Stretch>,
-        key: Option<u64>,
-        claimed: &[Range],
-        gaps: &mut Vec<Gap>,
-    ) {
-        for stretch in stretches {
-            match walk::walk(image.pieces, stretch, key) {
-                Some(walk) => self.add(walk, &stretch),
-                None => gaps.push(Gap::new(
-                    format!("the blocks of the arena at {:#x}", self.at),
-                    "it claims far more memory than the target holds",
-                )),
-            }
-        }
-        if self.is_main {
-            stretches::rest_of_main(image, self, claimed, key);
         }
     }
 

@@ -53,7 +53,7 @@ impl Bases {
     pub(super) fn find(image: &Image<'_>) -> Bases {
         let mut found = Bases::default();
         // Advice on some of its pages parts a block into several regions.
-        for stretch in super::summary::merge(image.anonymous().map(|region| region.range)) {
+        for stretch in super::ranges::merge(image.anonymous().map(|region| region.range)) {
             let mut done = 0;
             for (start, bytes) in image.pieces.within(stretch) {
                 let first = done.max(start.0).checked_next_multiple_of(HUGE_PAGE);

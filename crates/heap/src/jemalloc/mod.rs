@@ -12,6 +12,7 @@ mod emap;
 mod extent;
 mod harm;
 mod layout;
+mod ranges;
 mod summary;
 mod tcache;
 mod tree;
@@ -215,7 +216,7 @@ impl<'a> Walk<'a> {
         });
         let mut ranges: Vec<_> = blocks.chain(caches).chain(stacks).chain([self.emap.root()]).collect();
         ranges.sort();
-        summary::merge(ranges)
+        ranges::merge(ranges)
     }
 }
 

@@ -8,6 +8,7 @@ use super::arena::ArenaStructure;
 use super::base::Bases;
 use super::edata::{Edata, State};
 use super::extent::Extent;
+use super::ranges::extend;
 
 /// The sums of all arenas.
 #[derive(Clone, Debug, Default)]
@@ -163,19 +164,4 @@ impl Free for Arena {
         self.free_blocks += count;
         self.largest_free = self.largest_free.max(each);
     }
-}
-
-/// Adds a range behind others, as a part of the last where it follows it.
-fn extend(ranges: &mut Vec<Range>, next: Range) {
-    match ranges.last_mut() {
-        Some(last) if last.end >= next.start => last.end = last.end.max(next.end),
-        _ => ranges.push(next),
-    }
-}
-
-/// Ranges in order, as few as may be.
-pub(super) fn merge(ranges: impl IntoIterator<Item = Range>) -> Vec<Range> {
-    let mut merged = Vec::new();
-    ranges.into_iter().for_each(|range| extend(&mut merged, range));
-    merged
 }

@@ -22,7 +22,7 @@ pub(super) struct Known {
 }
 
 /// In which order they are looked for and told.
-pub(super) const KNOWN: [Known; 15] = [
+const KNOWN: [Known; 15] = [
     Known {
         name: "jemalloc",
         files: &["libjemalloc.so", "libjemalloc-"],
@@ -103,6 +103,11 @@ pub(super) const KNOWN: [Known; 15] = [
     Known { name: ".NET", files: &["libcoreclr.so"], version: unnamed, mapping: None, text: None },
     Known { name: "Ruby", files: &["libruby"], version: in_name, mapping: None, text: None },
 ];
+
+/// The texts by which allocators and runtimes are told, with the names of these.
+pub(super) fn texts() -> impl Iterator<Item = (&'static str, Text)> {
+    KNOWN.iter().filter_map(|known| Some((known.name, known.text?)))
+}
 
 /// Those whose libraries or mappings are there.
 pub(super) fn by_names(image: &Image<'_>, libraries: &[Library]) -> Vec<Recognised> {

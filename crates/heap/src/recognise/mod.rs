@@ -24,7 +24,8 @@ pub(crate) fn recognise(image: &Image<'_>, walked: &mut Walked) {
     let found = &mut walked.recognised;
     let libraries = Library::all(image.regions);
     let structured = go::find(image, &libraries).into_iter().chain(mimalloc::find(image));
-    let named = known::by_names(image, &libraries).into_iter().chain(texts::find(image, &libraries));
+    let named =
+        known::by_names(image, &libraries).into_iter().chain(texts::find(image, &libraries, known::texts()));
     for mut told in structured.chain(named) {
         // It may have its memory from another allocator, of which every block was seen.
         told.holds.retain(|range| !walked_ranges.iter().any(|walked| walked.overlap(*range).is_some()));

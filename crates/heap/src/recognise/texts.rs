@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use memchr::memmem::Finder;
 use residue_model::{Bytes, Range, Recognised};
 
-use super::known::KNOWN;
 use super::library::Library;
 use super::veil::{Veiled, veiled};
 use super::versions::{self, Pick};
@@ -31,8 +30,12 @@ const SEAM: usize = 2 * versions::LONGEST;
 const RUST: Veiled = veiled!(b"/rustc/");
 
 /// What programs and libraries have inside. Reads all that they only read, once.
-pub(super) fn find(image: &Image<'_>, libraries: &[Library]) -> Vec<Recognised> {
-    let mut seeker = Seeker::new();
+pub(super) fn find(
+    image: &Image<'_>,
+    libraries: &[Library],
+    known: impl Iterator<Item = (&'static str, Text)>,
+) -> Vec<Recognised> {
+    let mut seeker = Seeker::new(known);
     let mut left = BUDGET.0;
     for library in libraries.iter().filter(|library| !is_system(library)) {
         let size: u64 = library.fixed.iter().map(|range| range.size().0).sum();
@@ -62,8 +65,8 @@ struct Mark {
 }
 
 impl Seeker {
-    fn new() -> Seeker {
-        let known = KNOWN.iter().filter_map(|known| Some((known.name, Mark::new(known.text?))));
+    fn new(known: impl Iterator<Item = (&'static str, Text)>) -> Seeker {
+        let known = known.map(|(name, text)| (name, Mark::new(text)));
         let rust = Text { mark: RUST, version: Some((RUST, rust_commit)) };
         Seeker { marks: known.collect(), rust: Mark::new(rust) }
     }
