@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 use super::extract::{Texts, occurrences};
 use super::generic::specific;
 use super::grams::{Grams, WIDTH};
-use super::strings::{Encoding, Telling};
+use super::telling::{Encoding, Telling};
 use super::units::{Unit, units};
 
 /// A string, and in how many texts it stands: estimated at first, then counted.

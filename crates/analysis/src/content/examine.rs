@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::extract::Texts;
 use super::member::Member;
 use super::population::spread;
-use super::strings::{self, Telling};
+use super::strings;
+use super::telling::Telling;
 use super::{Background, Content, Layout, Population, interval};
 
 /// What the members of a population hold, as far as a sample tells.
@@ -120,8 +121,8 @@ mod tests {
 
     use super::*;
     use crate::content::populations;
-    use crate::content::strings::Encoding;
     use crate::content::tally::tests::noise;
+    use crate::content::telling::Encoding;
 
     const SIZE: u64 = 0x2_0000;
 
