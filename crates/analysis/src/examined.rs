@@ -121,7 +121,7 @@ pub struct RefReport {
     pub place: Option<String>,
     /// Words that point into it.
     pub references: Vec<ToldReference>,
-    /// The shortest chain from a root, when it was asked for: empty when there is none.
+    /// The shortest chain from a root, when it was asked for and the search came to its end: empty when there is none.
     pub chain: Option<Vec<ToldReference>>,
     /// Ended early: there may be more.
     pub interrupted: bool,

@@ -23,6 +23,8 @@ pub struct Heap {
     pub damage: Vec<Damage>,
     /// Its own words outside of blocks: whoever looks for pointers of the program leaves them out.
     pub metadata: Vec<Range>,
+    /// A part of it could not be looked for, so that no sum tells what is missing.
+    pub is_partial: bool,
     /// What could not be seen of it.
     pub gaps: Vec<Gap>,
 }
@@ -32,7 +34,7 @@ impl Heap {
     pub fn verified(&self) -> Verified {
         let unexplained: u64 = self.identities.iter().map(Identity::unexplained).max().unwrap_or_default();
         let lost: Bytes = self.damage.iter().map(|damage| damage.unwalked).sum();
-        match (unexplained.max(lost.0), self.damage.is_empty()) {
+        match (unexplained.max(lost.0), self.damage.is_empty() && !self.is_partial) {
             (0, true) => Verified::Exact,
             (bytes, _) => Verified::Partial { unexplained: Bytes(bytes) },
         }
@@ -43,7 +45,7 @@ impl Heap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verified {
-    /// All identities hold and nothing is damaged.
+    /// All identities hold, nothing is damaged, and all of it was looked for.
     Exact,
     /// So much is not accounted for; where a sum of blocks and not of bytes disagrees, at least something.
     Partial {

@@ -64,6 +64,15 @@ impl<'a> Pieces<'a> {
         &bytes[usize::try_from(address.0 - start.0).unwrap_or(bytes.len())..]
     }
 
+    /// The first address at or behind this one that is held.
+    pub fn held_from(&self, address: Address) -> Option<Address> {
+        if self.find(address).is_some() {
+            return Some(address);
+        }
+        let next = self.0.partition_point(|(start, _)| *start <= address);
+        self.0.get(next).map(|(start, _)| *start)
+    }
+
     /// So many bytes, if they are held in a row.
     pub fn bytes(&self, address: Address, length: usize) -> Option<&'a [u8]> {
         self.from(address).get(..length)

@@ -13,6 +13,8 @@ pub struct Stop {
     pub forking: Option<Duration>,
     /// Whether a debugger held it anyway, so that holding it cost nothing.
     pub is_held: bool,
+    /// It ran on while it was read: what is seen together may never have been so.
+    pub ran_on: bool,
     /// How much memory was copied.
     pub copied: Bytes,
 }

@@ -85,17 +85,11 @@ impl<'a> Examination<'a> {
                 "two allocators claim them; those of the one that begins first are shown",
             ));
         }
-        if stillness == Stillness::Running && !target.is_dump() {
-            all.push(Gap::new(
-                "one moment",
-                "the process ran on while it was read: blocks may have moved meanwhile",
-            ));
-        }
         all.extend(missing_stacks(&snapshot, &pieces));
         drop(pieces);
         let mut claimed: Vec<Range> = heaps.iter().flat_map(claimed).collect();
         claimed.sort_by_key(|range| range.start);
-        let is_fuzzy = stillness == Stillness::Running && !target.is_dump();
+        let is_fuzzy = still.stop.is_some_and(|stop| stop.ran_on);
         Ok(Examination {
             still,
             memory,

@@ -6,7 +6,7 @@ use residue_analysis::examined::{
 use residue_analysis::holding::{HeapSums, Pins, sizes, types};
 use residue_analysis::leaks::{EarlierRecord, RecordFilter, compare, records};
 use residue_analysis::reachability::{
-    Holder, LeakKind, Reachability, Reference, RootKind, Rules, chain_to_root, references,
+    Chain, Holder, LeakKind, Reachability, Reference, RootKind, Rules, chain_to_root, references,
 };
 use residue_model::{Address, Bytes, Range};
 use residue_target::symbols::Frame;
@@ -132,9 +132,14 @@ pub fn refs(
         let mut tell = |more| scanned(more);
         let found = references(&scene, &roots, whole, &mut tell);
         let start = block.filter(|block| to_root && block.live);
-        let chain = start.map(|block| chain_to_root(&scene, &roots, block, &mut tell).unwrap_or_default());
+        let chain = start.map(|block| chain_to_root(&scene, &roots, block, &mut tell));
         (found, chain)
     });
+    let chain = match chain {
+        Some(Chain::Held(chain)) => Some(chain),
+        Some(Chain::Lost) => Some(Vec::new()),
+        Some(Chain::GivenUp) | None => None,
+    };
     let interrupted = interrupt.is_set();
     let tell = |reference: Reference| told(examination, &view, &frames, reference);
     RefReport {

@@ -51,11 +51,8 @@ impl Pins {
             Pinned { pins: Pins::default(), page: 0, live: 0, blocks: Vec::new(), found: HashMap::new() };
         for block in blocks.live() {
             let (first, last) = (block.range.start.0 / PAGE, block.range.end.0.saturating_sub(1) / PAGE);
-            for page in first..=last {
-                // The pages in the middle of a large block are full.
-                if page != first && page != last {
-                    continue;
-                }
+            // The pages in the middle of a large block are full.
+            for page in [first, last].into_iter().take(if first == last { 1 } else { 2 }) {
                 if page != pinned.page {
                     pinned.close(pieces);
                     pinned.page = page;

@@ -97,8 +97,10 @@ impl Graph<'_> {
                 }
             }
             if held.len() < 8 {
-                // Not held: the next page may be.
-                *offset = (block.start.0 + *offset + 1).next_multiple_of(0x1000) - block.start.0;
+                // Gigabytes of a block may never have been touched.
+                let behind = Address(block.start.0 + *offset + held.len().max(1) as u64);
+                let next = self.pieces.held_from(behind).filter(|next| *next < block.end)?;
+                *offset = (next.0 - block.start.0).next_multiple_of(8);
             }
         }
         None

@@ -4,6 +4,7 @@
 //! it. So a block that is called lost is lost, as far as memory could be seen and no program hides its pointers, and one
 //! that is called reachable may be lost in truth.
 
+mod chain;
 mod heuristics;
 mod lost;
 mod mark;
@@ -22,9 +23,10 @@ use serde::Serialize;
 
 use crate::constants::constants;
 
+pub use chain::{Chain, chain_to_root};
 pub use heuristics::Heuristics;
 pub use lost::{Loss, Lost, LostBlock};
-pub use references::{Holder, Reference, chain_to_root, references};
+pub use references::{Holder, Reference, references};
 pub use roots::{Root, RootKind, roots};
 
 use mark::{Marker, Tally};

@@ -1,9 +1,8 @@
-//! Who points at something, and from where it is held.
+//! Who points at something.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use residue_model::{Address, Block, BlockId, Range};
+use residue_model::{Address, Block, Range};
 
 use super::{Root, RootKind, Scene};
 
@@ -62,50 +61,6 @@ pub fn references(
     found
 }
 
-/// The shortest chain of words from a root to a block: the root's word first, the one that points at the block last. None
-/// when no chain is there, or the search was given up.
-pub fn chain_to_root(
-    scene: &Scene<'_>,
-    roots: &[Root],
-    block: Block,
-    scanned: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Option<Vec<Reference>> {
-    /// Longer chains are lists, of which one link is like the other.
-    const MOST_STEPS: usize = 4096;
-    // How each block that leads to the target leads on.
-    let mut leads: HashMap<BlockId, (Reference, BlockId)> = HashMap::new();
-    let mut front = vec![block];
-    for _ in 0..MOST_STEPS {
-        let targets: Vec<Range> = front.iter().map(|block| block.range).collect();
-        let (mut root, mut next) = (None, Vec::new());
-        hits(scene, roots, &targets, scanned, &mut |index, reference| match &reference.holder {
-            Holder::Root { .. } if root.is_none() => root = Some((reference, front[index].id)),
-            Holder::Block(holder)
-                if holder.live && holder.id != block.id && !leads.contains_key(&holder.id) =>
-            {
-                let holder = *holder;
-                leads.insert(holder.id, (reference, front[index].id));
-                next.push(holder);
-            }
-            _ => {}
-        });
-        if let Some((reference, mut at)) = root {
-            let mut chain = vec![reference];
-            while let Some((reference, on)) = leads.remove(&at) {
-                chain.push(reference);
-                at = on;
-            }
-            return Some(chain);
-        }
-        if next.is_empty() || scanned(0).is_break() {
-            return None;
-        }
-        next.sort_by_key(|block| block.range.start);
-        front = next;
-    }
-    None
-}
-
 /// Looks at every word that is held. `targets` stand in order and do not overlap; `hit` is told into which one a word
 /// points.
 fn hits(
@@ -158,7 +113,8 @@ fn hits(
 /// How much is looked at before somebody is told.
 const SLICE: usize = 4 << 20;
 
-fn holder(scene: &Scene<'_>, roots: &[Root], at: Address) -> Holder {
+/// What holds the word at an address.
+pub(super) fn holder(scene: &Scene<'_>, roots: &[Root], at: Address) -> Holder {
     if let Some(block) = scene.blocks.at(at) {
         return Holder::Block(block);
     }
@@ -167,7 +123,7 @@ fn holder(scene: &Scene<'_>, roots: &[Root], at: Address) -> Holder {
 }
 
 impl Root {
-    fn holder(&self) -> Holder {
+    pub(super) fn holder(&self) -> Holder {
         Holder::Root { kind: self.kind, name: self.name.clone(), thread: self.thread }
     }
 }

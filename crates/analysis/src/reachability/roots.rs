@@ -96,10 +96,12 @@ fn order(root: &Root) -> (RootKind, bool, std::cmp::Reverse<Address>) {
     (root.kind, start >= LIBRARIES, std::cmp::Reverse(start))
 }
 
-/// What a program may write, or could when it was loaded (what a linker fills in and protects then).
+/// What a program may write, or could once: what a linker fills in and protects then, and memory of its own that it
+/// made read-only.
 fn holds_pointers(region: &Region) -> bool {
     let protection = region.protection;
-    protection.write || protection.read && !protection.execute && region.usage == Usage::Rodata
+    let was_written = region.is_private_anonymous() || !protection.execute && region.usage == Usage::Rodata;
+    protection.write || protection.read && was_written
 }
 
 /// The size of the header of a chunk of glibc.

@@ -32,10 +32,6 @@ impl<'a> Cursor<'a> {
 
     /// The first address at or behind this one that is held.
     pub(super) fn next_held(&self, at: u64) -> Option<u64> {
-        if self.pieces.find(Address(at)).is_some() {
-            return Some(at);
-        }
-        let next = self.pieces.0.partition_point(|(start, _)| start.0 <= at);
-        self.pieces.0.get(next).map(|(start, _)| start.0)
+        self.pieces.held_from(Address(at)).map(|held| held.0)
     }
 }

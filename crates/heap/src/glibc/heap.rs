@@ -4,7 +4,7 @@ use residue_model::{Address, Arena, ArenaKind, Blocks, Bytes, Damage, Gap, Heap,
 
 use super::bins::Listed;
 use super::figures::{arena, identities, mallinfo};
-use super::layout::Key;
+use super::layout::{Key, Versions};
 use super::locate::{self, Ring};
 use super::mapped::{self, Form, Mapped};
 use super::reading::{Reading, take_caches, take_lists, torn};
@@ -21,10 +21,11 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
     let planned = plan(image, ring, settings.as_ref().map(|found| found.sbrk_base), &mut gaps);
     let firsts: Vec<u64> =
         planned.iter().flat_map(|(_, stretches)| stretches).map(|stretch| stretch.start).collect();
-    let mut caches = tcache::of_threads(image, &firsts);
+    let span = span(ring, settings.as_ref());
+    let mut caches = tcache::of_threads(image, &firsts, span);
     let key = caches.iter().filter(|cache| cache.layout.key == Key::Random).find_map(|cache| cache.key);
     let mut readings = walk_all(image, planned, key, claimed, &mut gaps);
-    caches.extend(unknown_caches(image, &readings, &caches));
+    caches.extend(unknown_caches(image, &readings, &caches, span));
     take_caches(&mut readings, &caches);
     let listed: Vec<Listed> = readings.iter_mut().map(|reading| take_lists(image, ring, reading)).collect();
     let stated = settings
@@ -35,11 +36,13 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
     unseen(image, ring, settings.is_some(), &mut gaps);
     let mut heap = Heap {
         allocator: "glibc".into(),
-        layout: layout_name(ring, settings.as_ref(), &caches),
-        mallinfo: Some(mallinfo(&readings, &listed, &mapped, drift)),
+        layout: layout_name(span, &caches),
+        // Without `mp_`, mapped blocks were not looked for: no figure of theirs is known.
+        mallinfo: settings.is_some().then(|| mallinfo(&readings, &listed, &mapped, drift)),
         parameters: settings.as_ref().map(|found| found.parameters(image)).unwrap_or_default(),
         identities: identities(&readings, &listed, &mapped, drift, settings.is_some().then_some(stated)),
         metadata: metadata(ring, settings.as_ref(), &readings),
+        is_partial: settings.is_none() || !ring.is_closed,
         gaps,
         ..Heap::default()
     };
@@ -103,11 +106,16 @@ fn walk_all(
 }
 
 /// Caches that no thread is known to have: every chunk of the right size is tried.
-fn unknown_caches(image: &Image<'_>, readings: &[Reading], known: &[tcache::Found]) -> Vec<tcache::Found> {
+fn unknown_caches(
+    image: &Image<'_>,
+    readings: &[Reading],
+    known: &[tcache::Found],
+    span: Versions,
+) -> Vec<tcache::Found> {
     let like =
         readings.iter().flat_map(|reading| &reading.walks).flat_map(|walk| walk.cache_like.iter().copied());
     like.filter(|at| !known.iter().any(|cache| cache.at == *at))
-        .filter_map(|at| tcache::read(image.pieces, at).filter(|cache| !cache.is_blank))
+        .filter_map(|at| tcache::read(image.pieces, at, span).filter(|cache| !cache.is_blank))
         .collect()
 }
 
@@ -151,11 +159,16 @@ fn metadata(ring: &Ring, settings: Option<&settings::Found>, readings: &[Reading
     arenas.chain(settings).chain(headers).collect()
 }
 
+/// The versions that arenas and settings may be of.
+fn span(ring: &Ring, settings: Option<&settings::Found>) -> Versions {
+    let span = ring.state.versions;
+    settings.and_then(|found| span.meet(found.layout.versions)).unwrap_or(span)
+}
+
 /// The narrowest span of versions that all structures agree on.
-fn layout_name(ring: &Ring, settings: Option<&settings::Found>, caches: &[tcache::Found]) -> String {
+fn layout_name(span: Versions, caches: &[tcache::Found]) -> String {
     let of_caches = caches.iter().filter(|cache| !cache.is_blank).map(|cache| cache.layout.versions);
-    let told = settings.iter().map(|found| found.layout.versions).chain(of_caches);
-    told.fold(ring.state.versions, |span, more| span.meet(more).unwrap_or(span)).to_string()
+    of_caches.fold(span, |span, more| span.meet(more).unwrap_or(span)).to_string()
 }
 
 /// A thread inside malloc may be about to link or unlink a chunk.

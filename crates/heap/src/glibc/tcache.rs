@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use residue_model::{Address, Pieces};
 
-use super::layout::{CACHES, Cache, Count, Key, SMALL_LISTS, chunk, reveal};
+use super::layout::{CACHES, Cache, Count, Key, SMALL_LISTS, Versions, chunk, reveal};
 use crate::Image;
 
 /// The cache of one thread.
@@ -29,14 +29,22 @@ pub(super) struct Found {
 /// How many chunks of one size a thread keeps at most, by any setting that there is.
 const LONGEST: u64 = 0xffff;
 
-/// The cache that stands at an address, if one does.
-pub(super) fn read(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
-    CACHES.iter().find_map(|layout| read_as(pieces, layout, at, false))
+/// The cache that stands at an address that nothing is known of, if one does.
+///
+/// A program's own table of lists can look like the cache of another version, and like those that mark nothing.
+pub(super) fn read(pieces: &Pieces<'_>, at: u64, span: Versions) -> Option<Found> {
+    let mut marking = of_versions(span).filter(|layout| layout.key == Key::Random);
+    marking.find_map(|layout| read_as(pieces, layout, at, false))
 }
 
-/// The cache at an address that only a cache is known to have: one of its lists may be broken.
-fn read_damaged(pieces: &Pieces<'_>, at: u64) -> Option<Found> {
-    CACHES.iter().find_map(|layout| read_as(pieces, layout, at, true))
+/// The cache at an address that a thread has in its storage, or where an arena begins. One of its lists may be broken.
+fn read_known(pieces: &Pieces<'_>, at: u64, span: Versions) -> Option<Found> {
+    let whole = of_versions(span).find_map(|layout| read_as(pieces, layout, at, false));
+    whole.or_else(|| of_versions(span).find_map(|layout| read_as(pieces, layout, at, true)))
+}
+
+fn of_versions(span: Versions) -> impl Iterator<Item = &'static Cache> {
+    CACHES.iter().filter(move |layout| layout.versions.meet(span).is_some())
 }
 
 fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64, may_break: bool) -> Option<Found> {
@@ -118,17 +126,22 @@ fn follow(
     found: &mut Found,
 ) -> Option<u64> {
     let (mut at, mut before, mut length) = (head, None, 0);
+    // A list that leads back into itself is found where it comes by a place again. Source: Brent, 1980.
+    let (mut place, mut next_place) = (0, 1);
     while at != 0 {
         let header = at.checked_sub(8).and_then(|at| pieces.word(Address(at))).unwrap_or_default();
         let header = header & !chunk::FLAGS;
         let fits = size.map_or(header >= chunk::SMALLEST, |size| header == size);
-        if at % 16 != 0 || !fits || length == most {
+        if at % 16 != 0 || !fits || length == most || at == place {
             let before = before.filter(|_| found.broken.is_none())?;
             found.broken = Some((before, at));
             break;
         }
         found.chunks.push(at);
         length += 1;
+        if length == next_place {
+            (place, next_place) = (at, 2 * next_place);
+        }
         let link = pieces.word(Address(at))?;
         before = Some(at);
         at = if layout.is_mangled { reveal(at, link) } else { link };
@@ -139,7 +152,7 @@ fn follow(
 /// Caches that threads' own storage points at, and those that stand first in an arena.
 ///
 /// Source: `tcache` is a thread-local variable of libc, whose block stands right below the thread's control block.
-pub(super) fn of_threads(image: &Image<'_>, firsts: &[u64]) -> Vec<Found> {
+pub(super) fn of_threads(image: &Image<'_>, firsts: &[u64], span: Versions) -> Vec<Found> {
     const STORAGE: u64 = 0x2000;
     let mut places: BTreeSet<u64> = firsts.iter().map(|first| first + chunk::HEAD).collect();
     for thread in image.threads {
@@ -147,6 +160,5 @@ pub(super) fn of_threads(image: &Image<'_>, firsts: &[u64]) -> Vec<Found> {
         let below = (1..=STORAGE / 8).map_while(|word| block.0.checked_sub(8 * word));
         places.extend(below.map_while(|at| image.word(at)));
     }
-    let known = |at: u64| read(image.pieces, at).or_else(|| read_damaged(image.pieces, at));
-    places.into_iter().filter_map(known).collect()
+    places.into_iter().filter_map(|at| read_known(image.pieces, at, span)).collect()
 }

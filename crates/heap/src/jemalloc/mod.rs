@@ -184,6 +184,7 @@ impl<'a> Walk<'a> {
             parameters,
             identities,
             damage: self.harm.into_places(),
+            is_partial: false,
             metadata,
             gaps,
         };

@@ -12,8 +12,11 @@ pub fn stop(stop: &Stop) -> String {
     if stop.is_held {
         return format!("a debugger holds it; {} were copied", size(stop.copied));
     }
-    if stop.measured.is_zero() {
+    if stop.ran_on {
         return format!("it ran on while {} were copied", size(stop.copied));
+    }
+    if stop.measured.is_zero() {
+        return format!("it stood already; {} were copied", size(stop.copied));
     }
     format!(
         "it stood still for {}{forking} (expected {}); {} were copied",
@@ -27,6 +30,7 @@ pub fn stop(stop: &Stop) -> String {
 pub fn verified(heap: &Heap) -> String {
     match heap.verified() {
         Verified::Exact => "exact".into(),
+        Verified::Partial { unexplained: Bytes(0) } => "partial: not all of it could be looked for".into(),
         Verified::Partial { unexplained } => format!("partial: {} bytes unexplained", count(unexplained.0)),
     }
 }

@@ -113,6 +113,7 @@ fn seen(heaps: Vec<Heap>) -> Circumstances {
             measured: Duration::from_millis(12),
             forking: None,
             is_held: false,
+            ran_on: false,
             copied: Bytes::mib(84),
         }),
         heaps,

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use residue_model::{Address, Range, Thread};
 
 use super::image::{DATA, HEAP, Image, MAIN_STACK, Process};
-use crate::reachability::{Holder, Reference, RootKind, chain_to_root, references};
+use crate::reachability::{Chain, Holder, Reference, RootKind, chain_to_root, references};
 
 fn pointing_at(process: &Process, target: Range) -> Vec<Reference> {
     process.with_scene(|scene| references(scene, &scene.roots(), target, &mut |_| ControlFlow::Continue(())))
@@ -13,8 +13,12 @@ fn pointing_at(process: &Process, target: Range) -> Vec<Reference> {
 fn chain(process: &Process, to: &str) -> Option<Vec<String>> {
     let chain = process.with_scene(|scene| {
         chain_to_root(scene, &scene.roots(), process.block(to), &mut |_| ControlFlow::Continue(()))
-    })?;
-    Some(process.named(&chain))
+    });
+    match chain {
+        Chain::Held(chain) => Some(process.named(&chain)),
+        Chain::Lost => None,
+        Chain::GivenUp => panic!("nobody gave up"),
+    }
 }
 
 #[test]
@@ -156,5 +160,19 @@ fn whoever_gives_up_has_no_chain() {
         chain_to_root(scene, &scene.roots(), process.block("it"), &mut |_| ControlFlow::Break(()))
     });
 
-    assert_eq!(chain, None);
+    assert_eq!(chain, Chain::GivenUp);
+}
+
+/// A list is the longest of chains, and the usual one.
+#[test]
+fn a_chain_of_thousands_is_found() {
+    const NODES: usize = 9000;
+    let names: Vec<String> = (0..NODES).map(|node| format!("node {node}")).collect();
+    let image = names.iter().fold(Image::new(), |image, name| image.block(name, 24));
+    let image = names.windows(2).fold(image, |image, pair| image.points(&pair[0], &pair[1]));
+    let process = image.variable(&names[0]).build();
+
+    let chain = chain(&process, &names[NODES - 1]).expect("the list is held");
+
+    assert_eq!((chain.len(), chain[1].as_str()), (NODES, "node 0"));
 }

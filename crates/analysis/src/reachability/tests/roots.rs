@@ -65,16 +65,17 @@ fn a_mapping_and_shared_memory_hold() {
     assert_eq!((kind("rw-p"), kind("rw-s")), (RootKind::Mapping, RootKind::Shared));
 }
 
-/// What cannot be written holds nothing, but for what a loader filled in and protected then.
+/// What cannot be written holds nothing, but for what a loader or the program filled in and protected then.
 #[test]
-fn constants_hold_only_where_a_loader_wrote() {
-    let kind = |usage| {
-        let image = pointed_at_from(OWN_MAPPING).region(OWN_MAPPING, 0x1000, "r--p", usage);
+fn constants_hold_only_where_somebody_wrote_once() {
+    let kind = |letters, usage| {
+        let image = pointed_at_from(OWN_MAPPING).region(OWN_MAPPING, 0x1000, letters, usage);
         image.build().kind("it")
     };
 
-    assert_eq!(kind(Usage::Rodata), Reachable);
-    assert_eq!(kind(Usage::MappedFile), Definite);
+    assert_eq!(kind("r--p", Usage::Rodata), Reachable);
+    assert_eq!(kind("r--p", Usage::AnonymousTiny), Reachable);
+    assert_eq!(kind("r--s", Usage::MappedFile), Definite);
 }
 
 #[test]

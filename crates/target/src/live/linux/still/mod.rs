@@ -67,6 +67,7 @@ pub(super) fn still(
         match caught.memory {
             Ok((moment, memory)) => {
                 stop.copied = memory.size();
+                stop.ran_on = moment.ran_on;
                 moment.enter(proc_dir, &mut snapshot)?;
                 return Ok(Still::copied(snapshot, stop, memory));
             }
@@ -107,6 +108,8 @@ struct Moment {
     map: Map,
     threads: Vec<Thread>,
     choice: Choice,
+    /// It was no moment: the process went on meanwhile.
+    ran_on: bool,
     gaps: Vec<Gap>,
 }
 
@@ -185,7 +188,8 @@ impl Job<'_> {
             format!("registers of the threads of process {pid}"),
             "only who stops a process can read them: a block whose only pointer stands in one looks lost",
         ));
-        if !stands {
+        moment.ran_on = !stands;
+        if moment.ran_on {
             moment.gaps.push(Gap::new(
                 format!("process {pid} as it was at one moment"),
                 "it ran on while its memory was copied: what changed meanwhile is half old and half new",
@@ -233,7 +237,7 @@ impl Job<'_> {
         let (proc_dir, pid) = (self.proc_dir, self.process.pid);
         let map = Map::read(proc_dir, pid)?;
         let choice = Choice::of(proc_dir, pid, &map, self.wishes, self.how)?;
-        Ok(Moment { map, threads, choice, gaps: Vec::new() })
+        Ok(Moment { map, threads, choice, ran_on: false, gaps: Vec::new() })
     }
 
     fn whole(&self, mut moment: Moment, room: MmapMut, unreadable: &[Range], standing: Duration) -> Caught {
