@@ -172,7 +172,8 @@ fn the_fields_that_are_promised_of_blocks_are_there() {
             ["allocator", "layout", "verified", "arenas", "mallinfo", "parameters", "identities", "damage"];
         has(&heap["heaps"][0], &keys);
         let leaks = document(&["leaks", &target]);
-        has(&leaks, &["heaps", "checked", "totals", "leaks", "roots", "heuristics", "fuzzy", "interrupted"]);
+        has(&leaks, &["heaps", "checked", "complete", "totals", "leaks", "gone", "roots"]);
+        has(&leaks, &["kinds", "min_size", "heuristics", "tagged", "fuzzy", "interrupted"]);
         let record =
             ["record", "kind", "blocks", "bytes", "retained_bytes", "cycle", "members", "type", "size"];
         has(&leaks["leaks"][0], &record);
