@@ -159,7 +159,8 @@ fn again_and_again_until_something_is_lost() {
 
     residue(&["leaks", &leaky, "--every", "20ms", "--fail-on", "leak"]).ended(1);
     let mut begun = Begun::new(&["leaks", &sound, "--every", "20ms", "--fail-on", "leak", "--json"]);
-    (begun.line(), begun.line());
+    begun.line();
+    begun.line();
     begun.interrupt();
     assert_eq!(begun.end().1, Some(130), "nothing is lost: it goes on");
 }

@@ -14,6 +14,7 @@ use crate::{Error, Result, words};
 const LEAKS: &str = "residue.leaks/1";
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a field of its own in the document")]
 struct LeaksBody<'a> {
     heaps: Vec<HeapRow<'a>>,
     recognised: &'a [Recognised],

@@ -203,21 +203,20 @@ fn holders(out: &mut impl Write, screen: Screen, report: &LeakReport) -> Result<
 fn options(asked: &Asked) -> String {
     let usual = Asked::default();
     let mut options = String::new();
+    let mut add = |option: &str, value: &str| options.extend([" ", option, value]);
     if asked.heuristics != usual.heuristics {
-        options += " --heuristics ";
-        options += &words::heuristics(asked.heuristics).replace(' ', "");
+        add("--heuristics ", &words::heuristics(asked.heuristics).replace(' ', ""));
     }
     if asked.tagged {
-        options += " --tagged";
+        add("--tagged", "");
     }
     if LeakKind::ALL.iter().any(|kind| asked.kinds.contains(kind) != usual.kinds.contains(kind)) {
         let is_all = LeakKind::ALL.iter().all(|kind| asked.kinds.contains(kind));
         let kinds: Vec<&str> = asked.kinds.iter().map(|kind| kind.key()).collect();
-        options += " --kinds ";
-        options += &if is_all { "all".to_owned() } else { kinds.join(",") };
+        add("--kinds ", &if is_all { "all".to_owned() } else { kinds.join(",") });
     }
     if asked.min_size != usual.min_size {
-        options += &format!(" --min-size {}", asked.min_size.0);
+        add("--min-size ", &asked.min_size.0.to_string());
     }
     options
 }
