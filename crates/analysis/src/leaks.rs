@@ -1,11 +1,11 @@
 //! Blocks of one kind and one type are one record: a leak has a thousand blocks and one cause.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use residue_model::{Address, Block, BlockId, Blocks, Bytes};
 use serde::Serialize;
 
-use crate::reachability::{Amount, LeakKind, Lost, LostBlock, Reachability};
+use crate::reachability::{Amount, Heuristics, LeakKind, Lost, LostBlock, Reachability};
 use crate::types::{BlockType, Types};
 
 /// Blocks that are alike.
@@ -86,6 +86,67 @@ impl EarlierRecord {
             blocks: record.amount.blocks,
             bytes: record.amount.bytes.0,
         }
+    }
+}
+
+/// What a search was asked for, as far as it decides which records there are and how they are numbered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Kinds that records are made of.
+    pub kinds: Vec<LeakKind>,
+    /// Blocks smaller than this are left out.
+    pub min_size: Bytes,
+    /// Which pointers into blocks count.
+    pub heuristics: Heuristics,
+    /// Words with marks count as pointers.
+    pub tagged: bool,
+}
+
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked {
+            kinds: vec![LeakKind::Definite, LeakKind::Possible],
+            min_size: Bytes::ZERO,
+            heuristics: Heuristics::ALL,
+            tagged: false,
+        }
+    }
+}
+
+/// An earlier run that a later one is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// What it was asked for; none when its document does not tell.
+    pub asked: Option<Asked>,
+    /// What it found.
+    pub records: Vec<EarlierRecord>,
+}
+
+impl EarlierRun {
+    /// What a later run needs to know of this one.
+    pub fn of(asked: &Asked, records: &[Record]) -> EarlierRun {
+        EarlierRun { asked: Some(asked.clone()), records: records.iter().map(EarlierRecord::of).collect() }
+    }
+
+    /// Takes back what was said of records whose kind the earlier run was not asked for: nobody knows of these.
+    pub fn forget_unasked(&self, records: &mut [Record]) {
+        let asked = self.asked.clone().unwrap_or_default();
+        for record in records.iter_mut().filter(|record| !asked.kinds.contains(&record.kind)) {
+            record.change = None;
+        }
+    }
+
+    /// Records of kinds that both runs were asked for, of which the later one has none.
+    pub fn gone(&self, asked: &Asked, records: &[Record]) -> Vec<EarlierRecord> {
+        if self.asked.is_none() {
+            return Vec::new();
+        }
+        let known = Known::of(&self.records);
+        let found: HashSet<usize> = records.iter().filter_map(|record| known.find(record)).collect();
+        let is_asked = |earlier: &EarlierRecord| asked.kinds.iter().any(|kind| kind.key() == earlier.kind);
+        let is_gone =
+            |&(index, earlier): &(usize, &EarlierRecord)| !found.contains(&index) && is_asked(earlier);
+        self.records.iter().enumerate().filter(is_gone).map(|(_, earlier)| earlier.clone()).collect()
     }
 }
 
@@ -239,20 +300,38 @@ fn varies(what: &BlockType, ring: Option<u32>) -> bool {
 /// Blocks of a record that are looked into for a text to show.
 const LOOKED_INTO: usize = 8;
 
+/// Places of earlier records, by what tells one from another but for its size.
+struct Known<'e> {
+    earlier: &'e [EarlierRecord],
+    of: HashMap<(&'e str, &'e str, Option<u32>), Vec<usize>>,
+}
+
+impl<'e> Known<'e> {
+    fn of(earlier: &'e [EarlierRecord]) -> Known<'e> {
+        let mut of: HashMap<_, Vec<usize>> = HashMap::new();
+        for (index, record) in earlier.iter().enumerate() {
+            of.entry((record.kind.as_str(), record.name.as_str(), record.ring)).or_default().push(index);
+        }
+        Known { earlier, of }
+    }
+
+    /// The place of the earlier record that a later one goes on.
+    fn find(&self, record: &Record) -> Option<usize> {
+        let name = record.what.name();
+        let alike = self.of.get(&(record.kind.key(), name.as_ref(), record.ring))?;
+        // Where sizes vary there is one record, which has a size as long as all its blocks happen to be of one.
+        let is_it = |&&index: &&usize| {
+            varies(&record.what, record.ring) || self.earlier[index].size == record.size.map(|size| size.0)
+        };
+        alike.iter().find(is_it).copied()
+    }
+}
+
 /// Says of each record how it compares with an earlier run.
 pub fn compare(records: &mut [Record], earlier: &[EarlierRecord]) {
-    let mut known: HashMap<_, Vec<&EarlierRecord>> = HashMap::new();
-    for record in earlier {
-        known.entry((record.kind.as_str(), record.name.as_str(), record.ring)).or_default().push(record);
-    }
+    let known = Known::of(earlier);
     for record in records {
-        let name = record.what.name();
-        let alike = known.get(&(record.kind.key(), name.as_ref(), record.ring));
-        // Where sizes vary there is one record, which has a size as long as all its blocks happen to be of one.
-        let is_it = |other: &&&EarlierRecord| {
-            varies(&record.what, record.ring) || other.size == record.size.map(|size| size.0)
-        };
-        let before = alike.and_then(|alike| alike.iter().find(is_it));
+        let before = known.find(record).map(|index| &earlier[index]);
         let difference = |now: u64, before: u64| now.cast_signed().wrapping_sub(before.cast_signed());
         let (blocks, bytes) = before.map_or((0, 0), |before| (before.blocks, before.bytes));
         let change = RecordChange {

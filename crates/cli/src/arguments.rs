@@ -161,8 +161,8 @@ pub(crate) struct HeapArgs {
     #[command(flatten)]
     pub(crate) target: TargetArg,
 
-    /// Print what malloc_stats(3) would print in the process
-    #[arg(long)]
+    /// Print what malloc_stats(3) would print in the process, of each glibc when there are several
+    #[arg(long, conflicts_with = "json")]
     pub(crate) malloc_stats: bool,
 
     /// List every arena, size and type
@@ -249,7 +249,8 @@ pub(crate) struct LeaksArgs {
     #[arg(long)]
     pub(crate) all_addresses: bool,
 
-    /// Compare with an earlier run, saved by --json
+    /// Compare with an earlier run, saved by --json with the same options; kinds that only one of them was asked for are
+    /// shown without a comparison
     #[arg(long, value_name = "FILE", conflicts_with = "every")]
     pub(crate) since: Option<PathBuf>,
 
@@ -262,7 +263,8 @@ pub(crate) struct LeaksArgs {
     #[arg(long, value_name = "WHICH", default_value = "increased")]
     pub(crate) changes: LeakCheck,
 
-    /// Exit with 1 when something is definitely lost, and with 4 when that cannot be told
+    /// Exit with 1 when something is definitely lost, with 4 when there was no heap to search (NOT CHECKED); with
+    /// --every, as soon as a look finds such a loss
     #[arg(long, value_name = "WHAT")]
     pub(crate) fail_on: Option<LossFailOn>,
 

@@ -69,6 +69,55 @@ fn a_run_is_compared_with_a_saved_one() {
     assert_eq!(document(&["leaks", &pid])["leaks"][0]["since"], Value::Null, "nothing was compared");
 }
 
+/// Kinds that were not asked for on Monday are no losses of Tuesday.
+#[test]
+fn old_losses_of_other_kinds_are_not_new() {
+    let (_program, pid) = kinds_program();
+    let folder = Folder::new();
+    let mut earlier = document(&["leaks", &pid]);
+    let mut extra = earlier["leaks"][0].clone();
+    extra["type"] = json!("shop::Gone");
+    earlier["leaks"].as_array_mut().expect("records").push(extra);
+    let saved = folder.with("monday.json", earlier.to_string());
+
+    let now = document(&["leaks", &pid, "--kinds", "all", "--since", &saved]);
+
+    for record in rows(&now, "leaks") {
+        let was_asked = matches!(word(record, "kind"), "definite" | "possible");
+        let expected = if was_asked { json!("same") } else { Value::Null };
+        assert_eq!(record["since"]["kind"], expected, "{record:#}");
+    }
+    let gone: Vec<_> = rows(&now, "gone").iter().map(|record| word(record, "type")).collect();
+    assert_eq!(gone, ["shop::Gone"]);
+    let shown = text(&["leaks", &pid, "--kinds", "all", "--since", &saved]);
+    assert!(shown.contains("1 record of the earlier run is gone"), "{shown}");
+    assert!(!shown.split_whitespace().any(|word| word == "new"), "{shown}");
+    // A document of before this was saved: nobody can tell what is gone.
+    for key in ["kinds", "min_size", "tagged"] {
+        earlier.as_object_mut().expect("a document").remove(key);
+    }
+    let old = document(&["leaks", &pid, "--since", &folder.with("old.json", earlier.to_string())]);
+    assert!(rows(&old, "leaks").iter().all(|record| record["since"]["kind"] == "same"), "{old:#}");
+    assert!(rows(&old, "gone").is_empty());
+}
+
+#[test]
+fn a_run_with_other_rules_or_without_a_heap_is_not_compared_with() {
+    let (_program, pid) = kinds_program();
+    let folder = Folder::new();
+    let saved = |name: &str, found: Value| folder.with(name, found.to_string());
+
+    let small = saved("small.json", document(&["leaks", &pid, "--min-size", "1K", "--tagged"]));
+    let ran = residue(&["leaks", &pid, "--since", &small]).ended(2);
+    ran.says(&["small.json", "another --min-size and --tagged"]);
+    residue(&["leaks", &pid, "--since", &small, "--min-size", "1K", "--tagged"]).good();
+
+    let blind = document(&["leaks", &fixture("elfcore/lldb-linux-x86_64.core")]);
+    assert_eq!((&blind["checked"], &blind["complete"]), (&json!(false), &json!(false)));
+    let ran = residue(&["leaks", &pid, "--since", &saved("blind.json", blind)]).ended(3);
+    ran.says(&["blind.json", "nothing was searched for leaks"]);
+}
+
 #[test]
 fn what_is_no_saved_run_is_refused() {
     let (_program, pid) = kinds_program();
@@ -101,6 +150,19 @@ fn again_and_again_until_somebody_interrupts() {
     assert_eq!(first["leaks"][0]["since"], Value::Null);
     assert!(rows(&second, "leaks").iter().all(|record| record["since"]["kind"] == "same"), "{second:#}");
     assert_eq!(first["totals"], second["totals"]);
+}
+
+/// A guard that looks every so often ends with the first loss.
+#[test]
+fn again_and_again_until_something_is_lost() {
+    let ((_leaky, leaky), (_sound, sound)) = (heap(5), heap(0));
+
+    residue(&["leaks", &leaky, "--every", "20ms", "--fail-on", "leak"]).ended(1);
+    let mut begun = Begun::new(&["leaks", &sound, "--every", "20ms", "--fail-on", "leak", "--json"]);
+    begun.line();
+    begun.line();
+    begun.interrupt();
+    assert_eq!(begun.end().1, Some(130), "nothing is lost: it goes on");
 }
 
 #[test]
@@ -248,6 +310,23 @@ fn the_blocks_of_a_record_are_listed() {
     let shown = text(&["blocks", &pid, &number_of_it, "--limit", "3"]);
     assert!(shown.contains("definitely lost") && shown.contains("and 17 more blocks: --limit"), "{shown}");
     assert!(shown.contains(&word(record, "type").to_owned()), "{shown}");
+}
+
+/// What is told to be typed next leads to the very record, whatever the options were.
+#[test]
+fn the_next_command_shows_the_worst_record() {
+    let (_program, pid) = kinds_program();
+    let options = ["--kinds", "indirect,reachable", "--min-size", "64", "--tagged", "--heuristics", "none"];
+    let found = document(&[&["leaks", &pid], &options[..]].concat());
+    let shown = text(&[&["leaks", &pid], &options[..]].concat());
+
+    let (_, next) = shown.split_once("next: residue ").expect("a next command");
+    let (next, _) = next.split_once(", or").expect("two of them");
+    let listed = document(&next.split_whitespace().collect::<Vec<_>>());
+
+    for key in ["kind", "type", "blocks", "bytes"] {
+        assert_eq!(listed[key], found["leaks"][0][key], "{key} of {next}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::dumped::{Dumped, fixture};
 use crate::harness::folder::Folder;
-use crate::harness::{document, rows, word};
+use crate::harness::{document, residue, rows, word};
 
 fn keys(value: &Value, into: &mut BTreeSet<String>) {
     match value {
@@ -151,6 +151,20 @@ fn every_field_of_what_is_asked_of_blocks_is_documented() {
     }
 }
 
+/// What malloc says is no document, wherever the word for one stands.
+#[test]
+fn the_words_of_malloc_are_no_document() {
+    let program = Program::build("leakkinds.c").spawn(&[]);
+    let pid = program.pid().to_string();
+
+    for arguments in [["heap", &pid, "--malloc-stats", "--json"], ["--json", "heap", &pid, "--malloc-stats"]]
+    {
+        let ran = residue(&arguments).ended(2);
+        assert!(ran.out.is_empty(), "{arguments:?}");
+        ran.says(&["--malloc-stats", "--json"]);
+    }
+}
+
 /// The other way round: what is documented of blocks is there, of a dump and where nothing was found too.
 #[test]
 fn the_fields_that_are_promised_of_blocks_are_there() {
@@ -172,7 +186,8 @@ fn the_fields_that_are_promised_of_blocks_are_there() {
             ["allocator", "layout", "verified", "arenas", "mallinfo", "parameters", "identities", "damage"];
         has(&heap["heaps"][0], &keys);
         let leaks = document(&["leaks", &target]);
-        has(&leaks, &["heaps", "checked", "totals", "leaks", "roots", "heuristics", "fuzzy", "interrupted"]);
+        has(&leaks, &["heaps", "checked", "complete", "totals", "leaks", "gone", "roots"]);
+        has(&leaks, &["kinds", "min_size", "heuristics", "tagged", "fuzzy", "interrupted"]);
         let record =
             ["record", "kind", "blocks", "bytes", "retained_bytes", "cycle", "members", "type", "size"];
         has(&leaks["leaks"][0], &record);
@@ -291,7 +306,7 @@ fn fields_do_not_depend_on_what_was_found() {
 #[test]
 fn a_document_ends_with_a_newline_and_is_one_line() {
     let folder = Folder::new();
-    let path = folder.with("ps.json", crate::harness::residue(&["ps", "--json"]).good().out);
+    let path = folder.with("ps.json", residue(&["ps", "--json"]).good().out);
 
     let text = fs::read_to_string(path).expect("it was written");
 

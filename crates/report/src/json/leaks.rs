@@ -1,27 +1,33 @@
 use std::io::{Read, Write};
 
 use residue_analysis::examined::{BlocksReport, LeakReport};
-use residue_analysis::leaks::{EarlierRecord, Record, RecordChange};
-use residue_analysis::reachability::{Amount, LeakKind, Root, RootKind};
+use residue_analysis::leaks::{Asked, EarlierRecord, EarlierRun, Record, RecordChange};
+use residue_analysis::reachability::{Amount, Heuristics, LeakKind, Root, RootKind};
 use residue_model::{Address, Bytes, Recognised};
 use serde::{Deserialize, Serialize};
 
 use super::heap::{HeapRow, stopped};
 use super::{Target, write};
-use crate::{Result, words};
+use crate::{Error, Result, words};
 
 /// The schema of who is lost.
 const LEAKS: &str = "residue.leaks/1";
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a field of its own in the document")]
 struct LeaksBody<'a> {
     heaps: Vec<HeapRow<'a>>,
     recognised: &'a [Recognised],
     checked: bool,
+    complete: bool,
     totals: Option<Totals>,
     leaks: Vec<RecordRow<'a>>,
+    gone: Vec<GoneRow<'a>>,
     roots: Vec<RootRow<'a>>,
+    kinds: &'a [LeakKind],
+    min_size: Bytes,
     heuristics: Option<String>,
+    tagged: bool,
     stopped_ms: Option<f64>,
     estimated_ms: Option<f64>,
     fuzzy: bool,
@@ -52,6 +58,31 @@ struct RecordRow<'a> {
     preview: Option<&'a str>,
     since: Option<RecordChange>,
     addresses: &'a [Address],
+}
+
+/// A record that only the earlier run has.
+#[derive(Serialize)]
+struct GoneRow<'a> {
+    kind: &'a str,
+    blocks: u64,
+    bytes: u64,
+    members: Option<u32>,
+    #[serde(rename = "type")]
+    what: &'a str,
+    size: Option<u64>,
+}
+
+impl<'a> GoneRow<'a> {
+    fn of(record: &'a EarlierRecord) -> GoneRow<'a> {
+        GoneRow {
+            kind: &record.kind,
+            blocks: record.blocks,
+            bytes: record.bytes,
+            members: record.ring,
+            what: &record.name,
+            size: record.size,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -95,17 +126,24 @@ impl<'a> RecordRow<'a> {
     }
 }
 
-/// Writes `residue.leaks/1`, with at most so many addresses a record.
+/// Writes `residue.leaks/1`, with what is gone since an earlier run, and at most so many addresses a record.
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn leaks(out: &mut impl Write, report: &LeakReport, addresses: usize) -> Result<()> {
+pub fn leaks(
+    out: &mut impl Write,
+    report: &LeakReport,
+    asked: &Asked,
+    gone: &[EarlierRecord],
+    addresses: usize,
+) -> Result<()> {
     let seen = &report.seen;
     let total = |kind| report.total(kind).unwrap_or_default();
     let body = LeaksBody {
         heaps: HeapRow::all(seen),
         recognised: &seen.recognised,
         checked: report.totals.is_some(),
+        complete: report.totals.is_some() && seen.saw_everything(),
         totals: report.totals.map(|_| Totals {
             definite: total(LeakKind::Definite),
             indirect: total(LeakKind::Indirect),
@@ -113,8 +151,12 @@ pub fn leaks(out: &mut impl Write, report: &LeakReport, addresses: usize) -> Res
             reachable: total(LeakKind::Reachable),
         }),
         leaks: report.records.iter().map(|record| RecordRow::of(record, addresses)).collect(),
+        gone: gone.iter().map(GoneRow::of).collect(),
         roots: report.holders.iter().filter(|(_, amount)| amount.blocks > 0).map(RootRow::of).collect(),
+        kinds: &asked.kinds,
+        min_size: asked.min_size,
         heuristics: report.heuristics.map(words::heuristics),
+        tagged: asked.tagged,
         stopped_ms: stopped(seen),
         estimated_ms: seen.stop.map(|stop| stop.estimated.as_secs_f64() * 1000.0),
         fuzzy: seen.is_fuzzy,
@@ -126,7 +168,40 @@ pub fn leaks(out: &mut impl Write, report: &LeakReport, addresses: usize) -> Res
 /// The part of `residue.leaks/1` that a later run is compared with.
 #[derive(Deserialize)]
 struct EarlierDocument {
+    checked: Option<bool>,
+    #[serde(flatten)]
+    asked: EarlierAsked,
     leaks: Vec<EarlierRow>,
+}
+
+/// What the run was asked for; the first documents did not say.
+#[derive(Deserialize)]
+struct EarlierAsked {
+    kinds: Option<Vec<String>>,
+    min_size: Option<u64>,
+    heuristics: Option<String>,
+    tagged: Option<bool>,
+}
+
+impl EarlierAsked {
+    /// What it was asked for, where all of it is said.
+    fn asked(&self) -> Result<Option<Asked>> {
+        let (Some(kinds), Some(min_size), Some(heuristics), Some(tagged)) =
+            (&self.kinds, self.min_size, &self.heuristics, self.tagged)
+        else {
+            return Ok(None);
+        };
+        let kind = |word: &String| LeakKind::ALL.into_iter().find(|kind| kind.key() == word);
+        let kinds: Option<Vec<LeakKind>> = kinds.iter().map(kind).collect();
+        let kinds = kinds.ok_or_else(|| refuse("it has kinds of loss that are not known"))?;
+        let heuristics =
+            Heuristics::parse(heuristics).ok_or_else(|| refuse("it has heuristics that are not known"))?;
+        Ok(Some(Asked { kinds, min_size: Bytes(min_size), heuristics, tagged }))
+    }
+}
+
+fn refuse(what: &str) -> Error {
+    Error::Document { schema: LEAKS, what: what.into() }
 }
 
 #[derive(Deserialize)]
@@ -140,13 +215,17 @@ struct EarlierRow {
     bytes: u64,
 }
 
-/// Reads the records of a saved `residue.leaks/1`.
+/// Reads the run that a saved `residue.leaks/1` tells of.
 ///
 /// # Errors
-/// When it is not one.
-pub fn read_leaks(from: impl Read) -> Result<Vec<EarlierRecord>> {
+/// When it is not one, or nothing was searched in that run: against it, all losses would look new.
+pub fn read_leaks(from: impl Read) -> Result<EarlierRun> {
     let document: EarlierDocument = super::saved(from, LEAKS)?;
-    Ok(document.leaks.into_iter().map(EarlierRow::record).collect())
+    if document.checked == Some(false) {
+        return Err(refuse("nothing was searched for leaks in that run (checked: false)"));
+    }
+    let asked = document.asked.asked()?;
+    Ok(EarlierRun { asked, records: document.leaks.into_iter().map(EarlierRow::record).collect() })
 }
 
 impl EarlierRow {

@@ -218,11 +218,24 @@ fn types(out: &mut impl Write, screen: Screen, report: &HeapReport, all: bool) -
     table.write(out, screen)
 }
 
-/// Writes what `malloc_stats(3)` of glibc would print in the process.
+/// Writes what `malloc_stats(3)` of glibc would print in the process: of each copy of it, when there are several.
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn malloc_stats(out: &mut impl Write, heap: &Heap) -> Result<()> {
+pub fn malloc_stats(out: &mut impl Write, heaps: &[&Heap]) -> Result<()> {
+    for heap in heaps {
+        if heaps.len() > 1 {
+            match heap.arenas.first() {
+                Some(arena) => writeln!(out, "heap at {}", arena.address)?,
+                None => writeln!(out, "heap without an arena")?,
+            }
+        }
+        stats_of(out, heap)?;
+    }
+    Ok(())
+}
+
+fn stats_of(out: &mut impl Write, heap: &Heap) -> Result<()> {
     let (mut system, mut in_use) = (0, 0);
     let arenas = heap.arenas.iter().filter(|arena| arena.kind != ArenaKind::Mapped);
     for (number, arena) in arenas.enumerate() {

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use residue_analysis::examined::{BlocksReport, LeakReport};
-use residue_analysis::leaks::{ChangeKind, Record};
+use residue_analysis::leaks::{Asked, ChangeKind, EarlierRecord, Record};
 use residue_analysis::reachability::LeakKind;
 
 use residue_model::{Gap, Heap};
@@ -21,6 +21,10 @@ pub struct LeakView<'a> {
     pub all_addresses: bool,
     /// Of records that were compared, only these.
     pub changes: &'a [ChangeKind],
+    /// What the search was asked for.
+    pub asked: &'a Asked,
+    /// Records that only the earlier run has.
+    pub gone: &'a [EarlierRecord],
 }
 
 /// Addresses of a record that are shown.
@@ -54,10 +58,15 @@ pub fn leaks(out: &mut impl Write, screen: Screen, report: &LeakReport, view: Le
     } else if report.is_compared && !report.records.is_empty() {
         writeln!(out, "\nno record is as asked for: all others are as they were")?;
     }
+    if !view.gone.is_empty() {
+        let count = view.gone.len() as u64;
+        let are = if count == 1 { "is" } else { "are" };
+        writeln!(out, "\n{} of the earlier run {are} gone", counted(count, "record"))?;
+    }
     holders(out, screen, report)?;
     let of_heaps = report.seen.heaps.iter().flat_map(unseen);
     gaps(out, screen, &report.seen.gaps.iter().cloned().chain(of_heaps).collect::<Vec<_>>())?;
-    next(out, screen, report)
+    next(out, screen, report, view.asked)
 }
 
 /// What of a heap was not walked: whatever is there may be lost, or hold what looks lost.
@@ -72,7 +81,7 @@ fn unseen(heap: &Heap) -> Vec<Gap> {
 }
 
 fn is_wanted(record: &Record, report: &LeakReport, view: LeakView<'_>) -> bool {
-    !report.is_compared || record.change.is_some_and(|change| view.changes.contains(&change.kind))
+    !report.is_compared || record.change.is_none_or(|change| view.changes.contains(&change.kind))
 }
 
 fn totals(out: &mut impl Write, screen: Screen, report: &LeakReport) -> Result<()> {
@@ -190,7 +199,29 @@ fn holders(out: &mut impl Write, screen: Screen, report: &LeakReport) -> Result<
     Ok(())
 }
 
-fn next(out: &mut impl Write, screen: Screen, report: &LeakReport) -> Result<()> {
+/// The options that number records as they are numbered here; nothing where they are the usual ones.
+fn options(asked: &Asked) -> String {
+    let usual = Asked::default();
+    let mut options = String::new();
+    let mut add = |option: &str, value: &str| options.extend([" ", option, value]);
+    if asked.heuristics != usual.heuristics {
+        add("--heuristics ", &words::heuristics(asked.heuristics).replace(' ', ""));
+    }
+    if asked.tagged {
+        add("--tagged", "");
+    }
+    if LeakKind::ALL.iter().any(|kind| asked.kinds.contains(kind) != usual.kinds.contains(kind)) {
+        let is_all = LeakKind::ALL.iter().all(|kind| asked.kinds.contains(kind));
+        let kinds: Vec<&str> = asked.kinds.iter().map(|kind| kind.key()).collect();
+        add("--kinds ", &if is_all { "all".to_owned() } else { kinds.join(",") });
+    }
+    if asked.min_size != usual.min_size {
+        add("--min-size ", &asked.min_size.0.to_string());
+    }
+    options
+}
+
+fn next(out: &mut impl Write, screen: Screen, report: &LeakReport, asked: &Asked) -> Result<()> {
     let target = words::argument(&report.seen.snapshot);
     let Some(worst) = report.records.iter().find(|record| record.kind != LeakKind::Reachable) else {
         return Ok(());
@@ -200,7 +231,7 @@ fn next(out: &mut impl Write, screen: Screen, report: &LeakReport) -> Result<()>
         (_, Some(address)) => format!("residue read {target} {address} 64"),
         _ => return Ok(()),
     };
-    let line = format!("next: residue blocks {target} {}, or {refs}", worst.number);
+    let line = format!("next: residue blocks {target} {}{}, or {refs}", worst.number, options(asked));
     writeln!(out, "\n{}", screen.wrap(&line, 0))?;
     Ok(())
 }

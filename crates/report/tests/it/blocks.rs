@@ -8,7 +8,7 @@ use residue_analysis::examined::{
     BlocksReport, Circumstances, HeapReport, LeakReport, ListedBlock, RefReport, ToldReference,
 };
 use residue_analysis::holding::{HeapSums, Pin, Pins, SizeRow, TypeRow, TypeSums};
-use residue_analysis::leaks::{ChangeKind, EarlierRecord, Record, compare};
+use residue_analysis::leaks::{Asked, ChangeKind, EarlierRecord, EarlierRun, Record, compare};
 use residue_analysis::reachability::{Amount, Heuristics, Holder, LeakKind, Reference, Root, RootKind};
 use residue_analysis::types::BlockType;
 use residue_model::{
@@ -294,11 +294,18 @@ fn musl() -> Heap {
     }
 }
 
-const VIEW: LeakView<'_> =
-    LeakView { limit: 3, all_addresses: false, changes: &[ChangeKind::New, ChangeKind::Increased] };
-
 fn leaks_text(report: &LeakReport, width: Option<usize>) -> String {
-    text(width, |out, screen| terminal::leaks(out, screen, report, VIEW))
+    leaks_asked(report, width, &Asked::default(), &[])
+}
+
+fn leaks_asked(report: &LeakReport, width: Option<usize>, asked: &Asked, gone: &[EarlierRecord]) -> String {
+    let changes = &[ChangeKind::New, ChangeKind::Increased];
+    let view = LeakView { limit: 3, all_addresses: false, changes, asked, gone };
+    text(width, |out, screen| terminal::leaks(out, screen, report, view))
+}
+
+fn leaks_document(report: &LeakReport, addresses: usize) -> String {
+    document(|out| json::leaks(out, report, &Asked::default(), &[], addresses))
 }
 
 #[test]
@@ -330,8 +337,14 @@ fn no_heap_at_all() {
 #[test]
 fn the_words_of_malloc_stats() {
     let mut out = Vec::new();
-    terminal::malloc_stats(&mut out, &glibc()).expect("memory takes everything");
-    assert_snapshot!("malloc_stats", String::from_utf8(out).expect("text"));
+    terminal::malloc_stats(&mut out, &[&glibc()]).expect("memory takes everything");
+    let alone = String::from_utf8(out).expect("text");
+    assert_snapshot!("malloc_stats", alone);
+
+    let mut out = Vec::new();
+    terminal::malloc_stats(&mut out, &[&glibc(), &glibc()]).expect("memory takes everything");
+    let head = "heap at 0x7f3000000c80\n";
+    assert_eq!(String::from_utf8(out).expect("text"), format!("{head}{alone}{head}{alone}"));
 }
 
 #[test]
@@ -339,7 +352,7 @@ fn who_is_lost() {
     let report = leaking();
     assert_snapshot!("leaks_80", leaks_text(&report, Some(80)));
     assert_snapshot!("leaks_120", leaks_text(&report, Some(120)));
-    assert_snapshot!("leaks_json", document(|out| json::leaks(out, &report, 3)));
+    assert_snapshot!("leaks_json", leaks_document(&report, 3));
 }
 
 #[test]
@@ -347,12 +360,78 @@ fn who_was_lost_since() {
     let report = since();
     assert_snapshot!("leaks_since_80", leaks_text(&report, Some(80)));
     assert_snapshot!("leaks_since_120", leaks_text(&report, Some(120)));
-    assert_snapshot!("leaks_since_json", document(|out| json::leaks(out, &report, 1)));
+    assert_snapshot!("leaks_since_json", leaks_document(&report, 1));
     let mut nothing_new = leaking();
     let earlier: Vec<EarlierRecord> = nothing_new.records.iter().map(EarlierRecord::of).collect();
     compare(&mut nothing_new.records, &earlier);
     nothing_new.is_compared = true;
     assert_snapshot!("leaks_since_same", leaks_text(&nothing_new, Some(80)));
+}
+
+fn saved(edit: impl Fn(&mut serde_json::Value)) -> Result<EarlierRun> {
+    let mut value = serde_json::from_str(&leaks_document(&leaking(), 1)).expect("a document");
+    edit(&mut value);
+    json::read_leaks(value.to_string().as_bytes())
+}
+
+/// What somebody did not ask for on Monday is not new on Tuesday.
+#[test]
+fn kinds_that_the_earlier_run_was_not_asked_for_are_not_new() {
+    let definite = Asked { kinds: vec![LeakKind::Definite], ..Asked::default() };
+    let mut report = leaking();
+    let mut earlier = EarlierRun::of(&definite, &report.records[..2]);
+    earlier.records[1].name = "shop::Gone".into();
+    compare(&mut report.records, &earlier.records);
+    earlier.forget_unasked(&mut report.records);
+    report.is_compared = true;
+
+    let kinds: Vec<_> = report.records.iter().map(|record| record.change.map(|change| change.kind)).collect();
+    assert_eq!(kinds, [Some(ChangeKind::Same), Some(ChangeKind::New), None, None]);
+    let all = Asked { kinds: LeakKind::ALL.to_vec(), ..Asked::default() };
+    let gone = earlier.gone(&all, &report.records);
+    assert_eq!(gone, [earlier.records[1].clone()]);
+    let possible = Asked { kinds: vec![LeakKind::Possible], ..Asked::default() };
+    assert_eq!(earlier.gone(&possible, &[]), [], "nobody looked for it");
+    assert_snapshot!("leaks_since_kinds", leaks_asked(&report, Some(120), &all, &gone));
+    assert_snapshot!("leaks_gone_json", document(|out| json::leaks(out, &report, &all, &gone, 1)));
+}
+
+#[test]
+fn a_saved_run_tells_what_it_was_asked_for() {
+    let asked = saved(|_| ()).expect("a saved run").asked.expect("it says so");
+    // The heuristics are those that counted.
+    assert_eq!(asked, Asked { heuristics: leaking().heuristics.expect("some"), ..Asked::default() });
+
+    let old = saved(|value| {
+        for key in ["kinds", "min_size", "tagged", "complete", "gone"] {
+            value.as_object_mut().expect("an object").remove(key);
+        }
+    });
+    let old = old.expect("the first documents can be read");
+    assert_eq!((old.asked, old.records.len()), (None, 4));
+    let blind = saved(|value| value["checked"] = false.into()).expect_err("all would look new");
+    assert!(blind.to_string().contains("nothing was searched"), "{blind}");
+    assert!(saved(|value| value["kinds"] = vec!["half"].into()).is_err());
+}
+
+/// Records are numbered by what was asked for.
+#[test]
+fn the_next_command_has_the_options_that_number_records() {
+    let next = |asked: &Asked| {
+        leaks_asked(&leaking(), None, asked, &[]).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+
+    assert!(next(&Asked::default()).contains("next: residue blocks 4242 1, or "));
+    let asked = Asked {
+        kinds: vec![LeakKind::Definite, LeakKind::Indirect],
+        min_size: Bytes(4096),
+        heuristics: Heuristics { python: false, newarray: false, ..Heuristics::ALL },
+        tagged: true,
+    };
+    let options = " 1 --heuristics stdstring,length64,multipleinheritance --tagged --kinds definite,indirect --min-size 4096, or ";
+    assert!(next(&asked).contains(options), "{}", next(&asked));
+    let all = Asked { kinds: LeakKind::ALL.to_vec(), heuristics: Heuristics::NONE, ..Asked::default() };
+    assert!(next(&all).contains(" 1 --heuristics none --kinds all, or "), "{}", next(&all));
 }
 
 /// Nothing found, and could not look: they never look the same.
@@ -362,7 +441,7 @@ fn no_leaks_are_told_from_what_was_not_checked() {
     assert_snapshot!("leaks_none", leaks_text(&report, Some(80)));
     let blind = not_checked();
     assert_snapshot!("leaks_not_checked", leaks_text(&blind, Some(80)));
-    assert_snapshot!("leaks_not_checked_json", document(|out| json::leaks(out, &blind, 1)));
+    assert_snapshot!("leaks_not_checked_json", leaks_document(&blind, 1));
     let partly = LeakReport { seen: seen(vec![damaged(), musl()]), ..sound() };
     assert_snapshot!("leaks_damaged", leaks_text(&partly, Some(80)));
     let given_up = LeakReport { interrupted: true, ..not_checked() };
@@ -473,11 +552,11 @@ fn who_points_where_no_block_is() {
 fn saved_leaks_can_be_compared_with() {
     let report = leaking();
     let mut out = Vec::new();
-    json::leaks(&mut out, &report, 1).expect("memory takes everything");
+    json::leaks(&mut out, &report, &Asked::default(), &[], 1).expect("memory takes everything");
 
     let read = json::read_leaks(out.as_slice()).expect("our own document");
 
-    assert_eq!(read, report.records.iter().map(EarlierRecord::of).collect::<Vec<_>>());
+    assert_eq!(read.records, report.records.iter().map(EarlierRecord::of).collect::<Vec<_>>());
     for wrong in ["", "{}", "[]", r#"{"schema": "residue.leaks/2", "leaks": []}"#] {
         assert!(json::read_leaks(wrong.as_bytes()).is_err(), "{wrong}");
     }
