@@ -108,6 +108,33 @@ fn an_overrun_costs_one_block_and_names_its_suspect() {
     }
 }
 
+/// Where `mp_` stands.
+fn settings(heap: &Heap) -> Address {
+    heap.metadata.iter().find(|range| range.size().0 == 0x80).expect("it was found").start
+}
+
+fn poke_word(core: &mut CoreFile, at: u64, word: u64) {
+    (at..).zip(word.to_le_bytes()).for_each(|(at, byte)| core.poke(at, byte));
+}
+
+#[test]
+fn whatever_users_set_malloc_up_to_its_settings_are_found() {
+    // `trim_threshold`, `top_pad` and `mmap_threshold`, all of which `mallopt` and `GLIBC_TUNABLES` take.
+    let set_up = [[i64::MAX as u64, 0, 0], [0, 0, 1 << 62], [u64::MAX, 0x2_0000, u64::MAX]];
+    for (version, words) in VERSIONS.into_iter().flat_map(|version| set_up.map(|words| (version, words))) {
+        let mut core = core(version);
+        let plain = heap(&core);
+        let at = settings(&plain);
+        for (index, word) in (0..).zip(words) {
+            poke_word(&mut core, at.0 + 8 * index, word);
+        }
+        let heap = heap(&core);
+        assert_eq!((settings(&heap), &heap.layout), (at, &plain.layout), "{version}: {words:x?}");
+        assert_eq!(heap.verified(), Verified::Exact, "{version}: {words:x?}");
+        assert!(heap.parameters.iter().any(|row| row.name == "mmap_threshold" && row.value == words[2]));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
