@@ -55,7 +55,9 @@ pub(super) fn part(found: Vec<Candidate>, places: &[Range], stated: Sum) -> (Vec
         too_many.collect()
     });
     let mut is_kept = vec![true; found.len()];
-    dropped.into_iter().for_each(|index| is_kept[index] = false);
+    for index in dropped {
+        is_kept[index] = false;
+    }
     let (kept, doubtful): (Vec<_>, Vec<_>) = found.into_iter().zip(is_kept).partition(|&(_, kept)| kept);
     let alone = |both: Vec<(Candidate, bool)>| both.into_iter().map(|(one, _)| one).collect();
     (alone(kept), alone(doubtful))
@@ -63,7 +65,9 @@ pub(super) fn part(found: Vec<Candidate>, places: &[Range], stated: Sum) -> (Vec
 
 pub(super) fn sum(found: &[Candidate]) -> Sum {
     let mut sum = Sum::default();
-    found.iter().for_each(|one| sum.add(one.size));
+    for one in found {
+        sum.add(one.size);
+    }
     sum
 }
 

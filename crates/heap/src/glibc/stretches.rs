@@ -79,17 +79,16 @@ const MOST_STRETCHES: usize = 1 << 12;
 
 /// Walks that failed: chance or malice may show a beginning anywhere, and each of them is walked to its end.
 struct Attempts {
-    /// So many bytes may still be walked in vain.
+    /// So many bytes may still be walked in vain: at first, some times what is there to be walked.
     budget: u64,
     /// Where they began. What fails once fails again, for less and less is missing.
     failed: BTreeSet<u64>,
 }
 
 impl Attempts {
-    fn new(image: &Image<'_>, claimed: &[Range]) -> Attempts {
-        let places = mapped::unclaimed(image, claimed);
-        let held: u64 = places.into_iter().map(|place| walk::held(image.pieces, place)).sum();
-        // As many times as a place may be walked from one of its parts, and some for what stands elsewhere.
+    fn new(image: &Image<'_>, reading: &Reading, claimed: &[Range]) -> Attempts {
+        let places = mapped::unclaimed(image, claimed).into_iter().chain(behind_last(image, reading));
+        let held: u64 = places.map(|place| walk::held(image.pieces, place)).sum();
         Attempts { budget: (4 * held).max(1 << 20), failed: BTreeSet::new() }
     }
 
@@ -102,7 +101,10 @@ impl Attempts {
 
 /// What the main arena has beyond its first stretch: something else moved the break, or it could not be moved.
 pub(super) fn rest_of_main(image: &Image<'_>, reading: &mut Reading, claimed: &[Range], key: Option<u64>) {
-    let mut attempts = Attempts::new(image, claimed);
+    if reading.walked() >= reading.system {
+        return;
+    }
+    let mut attempts = Attempts::new(image, reading, claimed);
     for _ in 0..MOST_STRETCHES {
         let missing = reading.system.saturating_sub(reading.walked());
         if missing == 0 {
