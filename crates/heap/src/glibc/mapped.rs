@@ -2,6 +2,7 @@
 
 use residue_model::{Address, Range, Region, Run};
 
+use super::doubt::{self, Candidate};
 use super::layout::chunk;
 use super::walk::Sum;
 use crate::Image;
@@ -39,34 +40,60 @@ pub(super) fn find(image: &Image<'_>, places: &[Range], form: Form, stated: Sum)
     if stated.count == 0 {
         return mapped;
     }
-    let mut rest = Vec::new();
-    for place in places {
-        let mut unclaimed = place.start.0;
-        // Only where memory is held: a region of terabytes may hold a page.
-        for (start, bytes) in image.pieces.within(*place) {
-            let end = start.0 + bytes.len() as u64;
-            let mut at = start.0.max(unclaimed).next_multiple_of(PAGE);
-            while at < end {
-                match first_of(image, form, at, place.end.0) {
-                    Some((chunk, size)) => {
-                        rest.extend(Range::new(Address(unclaimed), Address(at)));
-                        mapped.take(form, at, chunk, size);
-                        at += size;
-                        unclaimed = at;
-                    }
-                    None => at += PAGE,
-                }
-            }
+    let found = places.iter().flat_map(|&place| candidates(image, form, place)).collect();
+    let (mut kept, doubtful) = doubt::part(found, places, stated);
+    // What had no right to its memory may have hidden others in it.
+    let inner = doubtful.iter().filter_map(|one| Range::new(Address(one.start + PAGE), Address(one.end())));
+    let mut sum = doubt::sum(&kept);
+    for one in inner.flat_map(|place| candidates(image, form, place)) {
+        if sum.count < stated.count && sum.bytes + one.size <= stated.bytes {
+            sum.add(one.size);
+            kept.push(one);
         }
-        rest.extend(Range::new(Address(unclaimed), place.end));
+    }
+    kept.sort_unstable_by_key(|one| one.start);
+    for one in &kept {
+        mapped.take(form, one.start, one.chunk, one.size);
     }
     // What `memalign` gave does not stand at the start of its mapping; looked for only when something is missing.
     if mapped.sum.count < stated.count {
+        let mut rest = Vec::new();
+        for place in places {
+            let mut unclaimed = place.start;
+            let first = mapped.extents.partition_point(|extent| extent.start < place.start);
+            for extent in mapped.extents[first..].iter().take_while(|extent| extent.start < place.end) {
+                rest.extend(Range::new(unclaimed, extent.start));
+                unclaimed = extent.end;
+            }
+            rest.extend(Range::new(unclaimed, place.end));
+        }
         for place in rest.into_iter().filter(|place| place.size().0 > 0) {
             find_shifted(image, place, form, stated, &mut mapped);
         }
     }
     mapped
+}
+
+/// What looks like mapped blocks, each at the start of a page, one behind the other.
+fn candidates(image: &Image<'_>, form: Form, place: Range) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut unclaimed = place.start.0;
+    // Only where memory is held: a region of terabytes may hold a page.
+    for (start, bytes) in image.pieces.within(place) {
+        let end = start.0 + bytes.len() as u64;
+        let mut at = start.0.max(unclaimed).next_multiple_of(PAGE);
+        while at < end {
+            match first_of(image, form, at, place.end.0) {
+                Some((chunk, size)) => {
+                    found.push(Candidate { start: at, chunk, size });
+                    at += size;
+                    unclaimed = at;
+                }
+                None => at += PAGE,
+            }
+        }
+    }
+    found
 }
 
 /// The chunk of the mapping that begins at a page, and the size of the mapping, which ends before `end`.
@@ -117,9 +144,9 @@ fn find_shifted(image: &Image<'_>, place: Range, form: Form, stated: Sum, mapped
                 continue;
             };
             let room = stated.bytes.saturating_sub(mapped.sum.bytes);
-            let Some(size) =
-                whole(image, form, begin, at).filter(|&size| size <= room && begin + size <= place.end.0)
-            else {
+            let Some(size) = whole(image, form, begin, at).filter(|&size| {
+                size <= room && begin.checked_add(size).is_some_and(|end| end <= place.end.0)
+            }) else {
                 continue;
             };
             if shift > 0 {

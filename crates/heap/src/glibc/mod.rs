@@ -2,11 +2,12 @@
 //!
 //! `locate` finds the arenas by their empty lists, `settings` what counts for all of them, `stretches` where the chunks of
 //! an arena stand. `walk` goes from chunk to chunk, `bins` and `tcache` tell which of them are free though they look used,
-//! and `mapped` finds what is mapped for itself. `reading` has all of one arena, `figures` counts everything twice, and
-//! `heap` is the order of all this.
+//! and `mapped` finds what is mapped for itself, less what `doubt` takes out. `reading` has all of one arena, `figures`
+//! counts everything twice, and `heap` is the order of all this.
 
 mod bins;
 mod cursor;
+mod doubt;
 mod figures;
 mod heap;
 mod layout;

@@ -2,7 +2,7 @@
 
 use residue_model::{Address, Parameter, Range, Region};
 
-use super::layout::{SETTINGS, Settings, State};
+use super::layout::{SETTINGS, Settings, State, chunk};
 use super::walk::Sum;
 use crate::Image;
 
@@ -16,40 +16,115 @@ pub(super) struct Found {
     pub(super) sbrk_base: u64,
 }
 
+/// No further from the main arena than this: both are variables of one object file.
+const FARTHEST: u64 = 1 << 20;
+
 /// Looks for `mp_` in the data of the library that holds the main arena.
 ///
 /// `top` is the main arena's: the heap that `sbrk_base` begins ends there. An arena that never got memory has none.
+///
+/// Nearly any words are legal settings, so that more than one place may pass for `mp_`: the best of all is taken.
 pub(super) fn find(image: &Image<'_>, state: &State, main: u64, top: Option<u64>) -> Option<Found> {
-    let heap = top.and_then(|top| image.region(top));
-    for region in data_of(image, main) {
+    let near =
+        Range { start: Address(main.saturating_sub(FARTHEST)), end: Address(main.saturating_add(FARTHEST)) };
+    let heap = MainHeap::of(image, state, main, top);
+    let mut best: Option<(Likeness, Found)> = None;
+    for region in data_of(image, main).into_iter().filter_map(|region| region.overlap(near)) {
         for (start, bytes) in image.pieces.within(region) {
             for at in (start.0.next_multiple_of(8)..start.0 + bytes.len() as u64).step_by(8) {
-                if !looks_right(image, at) {
-                    continue;
-                }
-                let mut fitting =
-                    SETTINGS.iter().filter(|layout| layout.versions.meet(state.versions).is_some());
-                let found = fitting.find_map(|layout| {
-                    let found = read(image, layout, at)?;
-                    let fits = match (heap, top) {
-                        (Some(heap), Some(top)) => {
-                            // Something else may have grown the heap between, in a mapping of its own.
-                            found.sbrk_base < top && is_one_piece(image, found.sbrk_base, top)
-                                || found.sbrk_base != 0
-                                    && heap.name() != "[heap]"
-                                    && is_plain(image, at, layout)
-                        }
-                        _ => found.sbrk_base == 0 && is_plain(image, at, layout),
-                    };
-                    fits.then_some(found)
-                });
-                if found.is_some() {
-                    return found;
+                let fitting = SETTINGS.iter().filter(|layout| layout.versions.meet(state.versions).is_some());
+                for layout in fitting {
+                    let Some(found) = read(image, layout, at) else { continue };
+                    let Some(likeness) = likeness(image, &heap, &found) else { continue };
+                    // Of equals the first: newer layouts come first.
+                    if best.as_ref().is_none_or(|(most, _)| likeness > *most) {
+                        best = Some((likeness, found));
+                    }
                 }
             }
         }
     }
-    None
+    best.map(|(_, found)| found)
+}
+
+/// What the arena says of the heap that `sbrk_base` should begin.
+struct MainHeap {
+    top: Option<u64>,
+    /// Where it began, if nothing ever stood between its parts.
+    begin: Option<u64>,
+    grows_by_break: bool,
+}
+
+impl MainHeap {
+    fn of(image: &Image<'_>, state: &State, main: u64, top: Option<u64>) -> MainHeap {
+        let word = |at: u64, offset: u64| at.checked_add(offset).and_then(|at| image.word(at));
+        let begin = top.and_then(|top| {
+            let size = word(top, 8)? & !chunk::FLAGS;
+            top.checked_add(size)?.checked_sub(word(main, state.system_mem)?)
+        });
+        let grows_by_break =
+            top.and_then(|top| image.region(top)).is_some_and(|region| region.name() == "[heap]");
+        MainHeap { top, begin, grows_by_break }
+    }
+}
+
+/// How much a place is like `mp_`. What the heap says weighs most, for no one can set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    begins: Begins,
+    /// The most blocks that may be mapped is a number that nearly no one sets, and that stands nowhere else.
+    is_plain: bool,
+    defaults: usize,
+}
+
+/// What `sbrk_base` leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Begins {
+    /// It cannot be checked.
+    Somewhere,
+    /// Memory that reaches to the top.
+    Memory,
+    /// The same, and a chunk may begin there.
+    Chunk,
+    /// Just where the heap begins by what the arena counts.
+    Heap,
+}
+
+/// None for what is not `mp_`.
+fn likeness(image: &Image<'_>, heap: &MainHeap, found: &Found) -> Option<Likeness> {
+    let base = found.sbrk_base;
+    let is_plain = image.int(found.at + found.layout.n_mmaps + 4) == Some(65536);
+    let begins = match heap.top {
+        Some(top) if base < top && is_one_piece(image, base, top) => {
+            let first = base.checked_next_multiple_of(16)?;
+            let word = first.checked_add(8).and_then(|at| image.word(at)).unwrap_or_default();
+            let size = word & !chunk::FLAGS;
+            let is_chunk = first == top
+                || word & chunk::PREV_INUSE != 0 && (chunk::SMALLEST..=top - base).contains(&size);
+            match is_chunk {
+                _ if heap.begin == Some(base) => Begins::Heap,
+                true => Begins::Chunk,
+                false => Begins::Memory,
+            }
+        }
+        // Something else may have grown the heap between, in a mapping of its own.
+        Some(_) if base != 0 && !heap.grows_by_break && is_plain => Begins::Somewhere,
+        None if base == 0 && is_plain => Begins::Somewhere,
+        _ => return None,
+    };
+    let word = |offset: u64| image.word(found.at + offset);
+    let bins = found.layout.tcache.and_then(word);
+    let defaults = [
+        word(0) == Some(0x2_0000),
+        word(8) == Some(0x2_0000),
+        word(0x10) == Some(0x2_0000),
+        word(0x18) == Some(8),
+        word(0x20) == Some(0),
+        // Without caches there is nothing to be set; with them, never no list.
+        bins != Some(0),
+    ];
+    let defaults = defaults.into_iter().filter(|&is_default| is_default).count();
+    Some(Likeness { begins, is_plain, defaults })
 }
 
 /// Whether nothing but writable memory lies between two places. Advice for huge pages parts it into several regions.
@@ -78,16 +153,10 @@ fn data_of(image: &Image<'_>, main: u64) -> Vec<Range> {
     image.regions[first..=last].iter().map(|region| region.range).collect()
 }
 
-/// The words that are the same in all versions.
-fn looks_right(image: &Image<'_>, at: u64) -> bool {
-    let word = |offset| image.word(at + offset).unwrap_or(u64::MAX);
-    let (trim, pad, map) = (word(0), word(8), word(0x10));
-    // A threshold of nearly nothing is what tests set; none is larger than memory.
-    pad < 1 << 40 && map < 1 << 40 && map > 0 && (trim < 1 << 40 || trim == u64::MAX)
-}
-
 fn read(image: &Image<'_>, layout: &'static Settings, at: u64) -> Option<Found> {
     let int = |offset: u64| image.int(at + offset);
+    // More than is ever asked for at once.
+    image.word(at + 8).filter(|&pad| pad < 1 << 40)?;
     let (blocks, most_blocks, peak) =
         (int(layout.n_mmaps)?, int(layout.n_mmaps + 4)?, int(layout.n_mmaps + 8)?);
     let (bytes, peak_bytes) =
@@ -111,12 +180,6 @@ fn read(image: &Image<'_>, layout: &'static Settings, at: u64) -> Option<Found> 
         && is_fixed <= 1
         && caches_fit;
     is_right.then_some(Found { layout, at, mapped_blocks: u64::from(blocks), mapped_bytes: bytes, sbrk_base })
-}
-
-/// As far from being set up by anyone as can be: for a process whose `sbrk_base` cannot be checked.
-fn is_plain(image: &Image<'_>, at: u64, layout: &Settings) -> bool {
-    image.word(at + 0x10).is_some_and(|map| map >= 0x1000)
-        && image.int(at + layout.n_mmaps + 4) == Some(65536)
 }
 
 impl Found {

@@ -4,10 +4,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use residue_heap::{Glibc, HeapWalker};
-use residue_model::{Address, Heap, Verified};
+use residue_heap::{Glibc, HeapWalker, Image};
+use residue_model::{Address, ArenaKind, Heap, Protection, Range, Region, Verified};
 
 use crate::core_file::CoreFile;
 
@@ -106,6 +107,98 @@ fn an_overrun_costs_one_block_and_names_its_suspect() {
         assert_eq!(damaged.blocks.count() + 1, whole.blocks.count());
         assert_eq!(damaged.verified(), Verified::Partial { unexplained: damage.unwalked });
     }
+}
+
+/// Where `mp_` stands.
+fn settings(heap: &Heap) -> Address {
+    heap.metadata.iter().find(|range| range.size().0 == 0x80).expect("it was found").start
+}
+
+fn poke_word(core: &mut CoreFile, at: u64, word: u64) {
+    (at..).zip(word.to_le_bytes()).for_each(|(at, byte)| core.poke(at, byte));
+}
+
+#[test]
+fn whatever_users_set_malloc_up_to_its_settings_are_found() {
+    // `trim_threshold`, `top_pad` and `mmap_threshold`, all of which `mallopt` and `GLIBC_TUNABLES` take.
+    let set_up = [[i64::MAX as u64, 0, 0], [0, 0, 1 << 62], [u64::MAX, 0x2_0000, u64::MAX]];
+    for (version, words) in VERSIONS.into_iter().flat_map(|version| set_up.map(|words| (version, words))) {
+        let mut core = core(version);
+        let plain = heap(&core);
+        let at = settings(&plain);
+        for (index, word) in (0..).zip(words) {
+            poke_word(&mut core, at.0 + 8 * index, word);
+        }
+        let heap = heap(&core);
+        assert_eq!((settings(&heap), &heap.layout), (at, &plain.layout), "{version}: {words:x?}");
+        assert_eq!(heap.verified(), Verified::Exact, "{version}: {words:x?}");
+        assert!(heap.parameters.iter().any(|row| row.name == "mmap_threshold" && row.value == words[2]));
+    }
+}
+
+/// The start of a page of the stack, which no heap has.
+fn page_of_stack(core: &CoreFile) -> u64 {
+    core.look(|image| image.pieces.0.last().expect("a stack is there").0.0) + 0x1000
+}
+
+#[test]
+fn a_page_that_begins_like_a_mapped_block_is_none_when_malloc_counts_no_more() {
+    for version in VERSIONS {
+        let mut core = core(version);
+        let blocks = heap(&core).blocks.count();
+        let page = page_of_stack(&core);
+        poke_word(&mut core, page, 0);
+        poke_word(&mut core, page + 8, if version == "2.43" { 0xff0 | 2 } else { 0x1000 | 2 });
+        let heap = heap(&core);
+        assert_eq!((heap.verified(), heap.blocks.count()), (Verified::Exact, blocks), "{version}");
+        assert!(heap.blocks.live().all(|block| !block.range.contains(Address(page + 0x20))), "{version}");
+    }
+}
+
+#[test]
+fn an_address_at_the_end_of_all_is_a_gap() {
+    for version in VERSIONS {
+        let mut core = core(version);
+        let plain = heap(&core);
+        let thread = plain.arenas.iter().find(|arena| arena.kind == ArenaKind::Thread).expect("there is one");
+        for offset in [0, 8, 0x10] {
+            poke_word(&mut core, thread.extents[0].start.0 + offset, u64::MAX - 7);
+        }
+        assert_eq!(heap(&core).gaps.len(), plain.gaps.len() + 1, "{version}");
+        for offset in (0..0x80).step_by(8) {
+            poke_word(&mut core, settings(&plain).0 + offset, u64::MAX - 3);
+        }
+        assert_eq!(heap(&core).gaps.len(), plain.gaps.len() + 2, "{version}");
+    }
+}
+
+/// The main arena is said to have more than there is, and elsewhere anything may begin it: each row is as long as all.
+#[test]
+fn the_rest_of_an_arena_is_looked_for_in_time() {
+    const SIZE: u64 = 64 << 20;
+    let mut core = core("2.41");
+    let arena = heap(&core).arenas[0].address.0;
+    for field in [0x888, 0x890] {
+        let system = core.look(|image| image.word(arena + field)).expect("it is there");
+        poke_word(&mut core, arena + field, system + SIZE);
+    }
+    let row = [[0; 8], 0x21_u64.to_le_bytes(), [0; 8], [0; 8]].concat();
+    let rows = row.repeat(usize::try_from(SIZE / 32).expect("it fits"));
+    let began = Instant::now();
+    let walked = core.look(|image| {
+        let range = Range { start: Address(0x1000_0000), end: Address(0x1000_0000 + SIZE) };
+        let protection = Protection { read: true, write: true, ..Protection::default() };
+        let mut regions = image.regions.to_vec();
+        regions.push(Region { range, protection, ..Region::default() });
+        regions.sort_by_key(|region| region.range.start);
+        let mut pieces = image.pieces.clone();
+        pieces.0.push((range.start, &rows));
+        pieces.0.sort_by_key(|piece| piece.0);
+        Glibc.walk(&Image { pieces: &pieces, regions: &regions, ..*image })
+    });
+    assert_ne!(walked.heaps[0].verified(), Verified::Exact);
+    // By the square of its size it would be minutes.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 proptest! {
