@@ -25,7 +25,8 @@ fn script(folder: &Folder) -> String {
 
 fn gdb(folder: &Folder, program: &str, commands: &[&str]) -> Command {
     let mut gdb = Command::new("gdb");
-    gdb.args(["-q", "-batch", "-nx", "-x", &script(folder)]);
+    // A compiled program may be older than its source in a fresh clone, which gdb warns of where it shows lines.
+    gdb.args(["-q", "-batch", "-nx", "-iex", "set source open off", "-x", &script(folder)]);
     for command in commands {
         gdb.args(["-ex", command]);
     }
