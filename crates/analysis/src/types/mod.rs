@@ -66,7 +66,8 @@ const SHOWN: usize = 48;
 
 /// The first row of plain characters that is long enough to be a text.
 fn readable(bytes: &[u8]) -> Option<&str> {
-    const SHORTEST: usize = 6;
+    // A pointer has six bytes that may look like letters, and two that do not.
+    const SHORTEST: usize = 7;
     let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
     let mut rows = bytes.split(|byte| !is_plain(byte));
     let row = rows.find(|row| row.len() >= SHORTEST && row.iter().any(|byte| *byte != row[0]))?;
