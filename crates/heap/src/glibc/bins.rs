@@ -54,7 +54,15 @@ fn read_list(image: &Image<'_>, head: u64, runs: &[&Run], most: u64, listed: &mu
             return;
         }
         let size = image.word(at + 8).unwrap_or_default() & !chunk::FLAGS;
-        listed.bins.add(size);
+        if ends(runs, at, size) {
+            listed.bins.add(size);
+        } else {
+            // A thread that splits a chunk links what is left of it before it writes its size.
+            let what =
+                format!("the chunk at {at:#x} in a list of free ones says that it has {size:#x} bytes");
+            listed.damage.push(Damage { at: Address(at), what, suspect: None, unwalked: Bytes(0) });
+            listed.bins.add(0);
+        }
         count += 1;
         before = at;
         at = image.word(at + 16).unwrap_or_default();
@@ -81,6 +89,12 @@ fn read_fast(image: &Image<'_>, place: u64, size: u64, runs: &[&Run], listed: &m
 
 fn holds(runs: &[&Run], at: u64) -> bool {
     runs.iter().any(|run| run.begins(Address(at)))
+}
+
+/// Whether a chunk of such a size ends where its run does, or before.
+fn ends(runs: &[&Run], at: u64, size: u64) -> bool {
+    let reaches = |run: &&Run| run.begins(Address(at)) && run.range().end.0 - at >= size;
+    size % 16 == 0 && size >= chunk::SMALLEST && runs.iter().any(reaches)
 }
 
 fn is_live(runs: &[&Run], at: u64) -> bool {

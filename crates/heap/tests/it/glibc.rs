@@ -109,6 +109,27 @@ fn an_overrun_costs_one_block_and_names_its_suspect() {
     }
 }
 
+/// A thread that splits a chunk links what is left of it before it writes its size: whatever stood there before must not
+/// be taken for one.
+#[test]
+fn a_chunk_that_is_linked_before_it_has_a_size_costs_no_more_than_itself() {
+    const FIRST_LIST: u64 = 0x60;
+    let mut core = core("2.36");
+    let arenas = heap(&core).arenas;
+    let arena = arenas.iter().find(|arena| arena.free_blocks > 0).expect("one has free chunks").address.0;
+    let mut heads = (0..126).map(|list| arena + FIRST_LIST + 16 * list);
+    let chunk =
+        core.look(|image| heads.find_map(|head| image.word(head + 16).filter(|&first| first != head)));
+    let chunk = chunk.expect("a free chunk is listed");
+    poke_word(&mut core, chunk + 8, 0x7f95_bc01_70d0);
+
+    let heap = heap(&core);
+
+    let Verified::Partial { unexplained } = heap.verified() else { panic!("it is taken for exact") };
+    assert!(unexplained.0 < 64 << 10, "{:?}", heap.identities);
+    assert!(heap.damage.iter().any(|damage| damage.what.contains("in a list of free ones says")));
+}
+
 /// Where `mp_` stands.
 fn settings(heap: &Heap) -> Address {
     heap.metadata.iter().find(|range| range.size().0 == 0x80).expect("it was found").start
@@ -177,6 +198,7 @@ fn the_rest_of_an_arena_is_looked_for_in_time() {
     const SIZE: u64 = 64 << 20;
     let mut core = core("2.41");
     let arena = heap(&core).arenas[0].address.0;
+    eprintln!("{:#x?}", heap(&core).arenas);
     for field in [0x888, 0x890] {
         let system = core.look(|image| image.word(arena + field)).expect("it is there");
         poke_word(&mut core, arena + field, system + SIZE);
