@@ -6,7 +6,7 @@ mod ring;
 mod segment;
 mod tree;
 
-pub use control::{Control, FOLLOW_CHILDREN};
+pub use control::{Control, FOLLOW_CHILDREN, LOOK_AT_END};
 pub use event::{Event, Kind};
 pub use ring::{CAPACITY, Ring, RingState};
 pub use segment::{Header, Layout, ModuleRow, PROCESSES, ProcessSlot, ProcessState};
