@@ -7,12 +7,14 @@
  *   live=N         places for a block that a thread has; half of them hold one (8192)
  *   leak=N         every Nth operation of a thread loses 64 bytes besides (0: none does)
  *   pause_us=N     how long a thread rests after each thousand operations (0)
+ *   out=PATH       where it tells, when nobody reads what it prints
  *
  * Tells how often it allocated (each growth is one, and frees what was there) and freed, what it lost where, the
  * processor time that the operations took, and the most memory that it had.
  */
 #include "sites.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -169,13 +171,22 @@ static unsigned long long peak_bytes(void)
     return (unsigned long long)usage.ru_maxrss * KIB;
 }
 
+static void tell_elsewhere(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    EXPECT(file >= 0 && dup2(file, STDOUT_FILENO) == STDOUT_FILENO);
+}
+
 int main(int argument_count, char **arguments)
 {
+    const char *out = option(argument_count, arguments, "out", NULL);
     size_t threads = quantity(argument_count, arguments, "threads", 1);
     operations = quantity(argument_count, arguments, "operations", 5000000);
     places = quantity(argument_count, arguments, "live", 8192);
     leak_every = quantity(argument_count, arguments, "leak", 0);
     pause_us = quantity(argument_count, arguments, "pause_us", 0);
+    if (out != NULL)
+        tell_elsewhere(out);
     struct worker *workers = calloc(threads, sizeof *workers);
     EXPECT(workers != NULL && places > 0);
     unsigned long long before = cpu_us();
