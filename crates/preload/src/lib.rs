@@ -6,6 +6,9 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod segment;
+pub mod unwind;
+
 #[cfg(feature = "hooks")]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

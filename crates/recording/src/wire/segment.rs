@@ -78,7 +78,8 @@ pub struct Header {
     pub version: AtomicU32,
     /// How many rings there are.
     pub rings: AtomicU32,
-    /// How many nodes are taken; more than there is room for when the tree is full.
+    /// How many nodes are taken besides the root, which is the number of the last one; more than there is room for when
+    /// the tree is full.
     pub nodes: AtomicU32,
     /// How many rows of modules are filled. The first module has number 1.
     pub modules: AtomicU32,
