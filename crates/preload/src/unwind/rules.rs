@@ -109,11 +109,12 @@ impl View<'_> {
 
     /// The place of a frame that is called from the one at another place.
     #[inline]
-    pub(super) fn inside(&self, caller: Place, step: Step) -> Place {
+    pub(super) fn inside(&self, caller: Place, step: &Step) -> Place {
         let code = (step.state.pc.wrapping_add(1) & ADDRESS) | step.rule.module() << 48;
+        let needs_bp = step.needs_bp(caller.needs_bp);
         match tree::child(self.segment, caller.node, code) {
-            Some(node) => Place { node, is_cut: caller.is_cut },
-            None => Place { node: caller.node, is_cut: true },
+            Some(node) => Place { node, is_cut: caller.is_cut, needs_bp },
+            None => Place { node: caller.node, is_cut: true, needs_bp },
         }
     }
 
