@@ -185,6 +185,9 @@ fn begin(recording: &Recording, is_first: bool) -> Option<Process> {
         stop();
         return None;
     };
+    if !is_first {
+        RULES.forked();
+    }
     OWN.slot.store(slot, Relaxed);
     let epoch = clock::now() | 1;
     OWN.epoch.store(epoch, Release);

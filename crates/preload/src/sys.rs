@@ -138,6 +138,23 @@ pub fn populate(start: *mut u8, length: usize) -> bool {
     )
 }
 
+/// Whether the page that an address is in can be read. Asked with a change of the signal mask that cannot be made: the kernel
+/// copies the new mask from there before it finds that there is no such kind of change.
+pub fn is_readable(address: u64) -> bool {
+    const NO_CHANGE: usize = u32::MAX as usize;
+    // SAFETY: rt_sigprocmask with no change that exists changes nothing.
+    let answer = unsafe { call(14, [NO_CHANGE, address as usize & !7, 0, 8, 0, 0]) };
+    answer == Err(Errno::INVALID)
+}
+
+/// What a symbolic link says: the part of the buffer that it fills.
+pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    // SAFETY: readlink writes to the buffer, within its length.
+    let length =
+        unsafe { call(89, [path.as_ptr() as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]) }?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
 pub fn process_id() -> u32 {
     // SAFETY: touches no memory.
     unsafe { call(39, [0; 6]) }.unwrap_or(0) as u32

@@ -9,7 +9,6 @@ mod cfi;
 mod elf;
 mod expression;
 mod kept;
-mod kernel;
 mod modules;
 mod objects;
 mod readable;

@@ -104,7 +104,7 @@ impl Library {
 impl Drop for Library {
     fn drop(&mut self) {
         assert_eq!(unsafe { dlclose(self.handle) }, 0);
-        stacks::RULES.unloaded();
+        stacks::forget();
     }
 }
 

@@ -37,6 +37,13 @@ struct State {
     theirs: [u64; MOST],
 }
 
+/// Empties the tree, which is small for all the stacks that there are. No probe may be running.
+pub fn forget() {
+    SEGMENT.header().nodes.store(0, Relaxed);
+    SEGMENT.index().iter().for_each(|slot| slot.store(0, Relaxed));
+    RULES.unloaded();
+}
+
 /// A new segment, of memory that is never given back.
 pub fn segment() -> Segment {
     let size = wire::Layout::of(1).size;
