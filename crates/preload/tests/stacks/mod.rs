@@ -41,6 +41,10 @@ struct State {
 pub fn forget() {
     SEGMENT.header().nodes.store(0, Relaxed);
     SEGMENT.index().iter().for_each(|slot| slot.store(0, Relaxed));
+    for node in SEGMENT.nodes() {
+        node.code.store(0, Relaxed);
+        node.caller.store(0, Relaxed);
+    }
     RULES.unloaded();
 }
 
