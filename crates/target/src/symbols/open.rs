@@ -103,7 +103,9 @@ mod tests {
         let made = Command::new("mkfifo").arg(path("pipe")).status();
         assert!(made.is_ok_and(|status| status.success()));
         let own = ProcessId(std::process::id());
-        for open in [&|path: &str| open_regular(path) , &|path: &str| within(own, path)] as [&dyn Fn(&str) -> io::Result<File>; 2] {
+        for open in [&|path: &str| open_regular(path), &|path: &str| within(own, path)]
+            as [&dyn Fn(&str) -> io::Result<File>; 2]
+        {
             assert!(open(&path("file")).is_ok());
             assert!(open(&path("pipe")).is_err() && open(&path("")).is_err() && open("/dev/zero").is_err());
             assert!(open(&path("missing")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));

@@ -42,9 +42,11 @@ impl Debuginfod {
     /// None where there is no place for a cache.
     pub fn from_env(variable: impl Fn(&str) -> Option<OsString>) -> Option<Debuginfod> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let number = |name: &str| set(name)?.to_str()?.trim().parse::<u64>().ok().filter(|&number| number > 0);
+        let number =
+            |name: &str| set(name)?.to_str()?.trim().parse::<u64>().ok().filter(|&number| number > 0);
         let home = || Some(PathBuf::from(set("HOME").or_else(|| set("USERPROFILE"))?).join(".cache"));
-        let shared = || Some(set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?.join("debuginfod_client"));
+        let shared =
+            || Some(set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?.join("debuginfod_client"));
         let urls = set("DEBUGINFOD_URLS").unwrap_or_default();
         let urls = urls.to_string_lossy();
         let is_url = |word: &&str| word.starts_with("http://") || word.starts_with("https://");

@@ -38,7 +38,11 @@ impl Files {
             match (&image.build_id, &elf.build_id) {
                 (Some(recorded), Some(own)) if recorded != own => {
                     self.refused.get_or_insert_with(|| {
-                        format!("the file was built anew since: its build ID was {}, and is {}", hex(recorded), hex(own))
+                        format!(
+                            "the file was built anew since: its build ID was {}, and is {}",
+                            hex(recorded),
+                            hex(own)
+                        )
                     });
                 }
                 (Some(_), None) => {

@@ -157,7 +157,9 @@ impl Gaps {
         if let Some(first) = told.unsplit.first() {
             let more = told.unsplit.len() - 1;
             let named = if more == 0 { first.clone() } else { format!("{first} and {more} more") };
-            self.names(format!("inlined functions stand in {named}, which cannot be found: pack them with dwp"));
+            self.names(format!(
+                "inlined functions stand in {named}, which cannot be found: pack them with dwp"
+            ));
         }
     }
 }

@@ -79,7 +79,10 @@ fn said<'a>(
             _ => {}
         }
     }
-    if said.linkage.is_none() && far > 0 && let Some(next) = next {
+    if said.linkage.is_none()
+        && far > 0
+        && let Some(next) = next
+    {
         let more = follow(units, unit, next, far - 1)?;
         said = Said { linkage: more.linkage, name: said.name.or(more.name) };
     }

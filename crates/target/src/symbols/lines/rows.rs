@@ -159,7 +159,11 @@ fn joined(directory: &[u8], path: &[u8]) -> Vec<u8> {
     match directory {
         [] => path.to_vec(),
         _ if has_drive || matches!(path, [] | [b'/' | b'\\', ..]) => {
-            if path.is_empty() { directory.to_vec() } else { path.to_vec() }
+            if path.is_empty() {
+                directory.to_vec()
+            } else {
+                path.to_vec()
+            }
         }
         [.., b'/'] => [directory, path].concat(),
         _ => [directory, b"/", path].concat(),

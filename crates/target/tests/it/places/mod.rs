@@ -21,14 +21,13 @@ fn image(path: &Path) -> ImageId {
     ImageId { path: path.into(), build_id }
 }
 
-/// About so many addresses of a program, all of them inside of functions. Binutils mixes up the names in the parts that
-/// GCC splits off (`main.cold`).
+/// About so many addresses of a program, all of them inside of functions.
 fn addresses(path: &Path, about: u64) -> Vec<u64> {
     let bytes = fs::read(path).expect("it was made");
     let file = object::File::parse(&*bytes).expect("it is a program");
-    let is_whole = |symbol: &object::Symbol<'_, '_>| symbol.name().is_ok_and(|name| !name.contains('.'));
-    let is_function = |symbol: &object::Symbol<'_, '_>| symbol.kind() == SymbolKind::Text && symbol.size() > 0;
-    let functions = || file.symbols().filter(is_function).filter(is_whole);
+    let is_function =
+        |symbol: &object::Symbol<'_, '_>| symbol.kind() == SymbolKind::Text && symbol.size() > 0;
+    let functions = || file.symbols().filter(is_function);
     let all: u64 = functions().map(|symbol| symbol.size()).sum();
     let step = usize::try_from((all / about).max(1)).expect("a program is small");
     let each = |symbol: object::Symbol<'_, '_>| symbol.address()..symbol.address() + symbol.size();
