@@ -77,19 +77,16 @@ impl Elf {
 
     /// Those of a `.dwo`.
     pub(super) fn split_sections(&self) -> Result<Sections, Stop> {
-        DwarfSections::load(|id| self.split_section(id))
+        DwarfSections::load(|id| if is_wanted(id) { self.split_section(id) } else { Ok(Vec::new()) })
     }
 
-    /// Those of a `.dwp`.
+    /// Those of a `.dwp`: all of them, since its index points into each.
     pub(super) fn package(&self) -> Result<Package, Stop> {
         DwarfPackageSections::load(|id| self.split_section(id))
     }
 
     fn split_section(&self, id: SectionId) -> Result<Vec<u8>, Stop> {
-        match id.dwo_name().filter(|_| is_wanted(id)) {
-            Some(name) => self.section(name),
-            None => Ok(Vec::new()),
-        }
+        id.dwo_name().map_or_else(|| Ok(Vec::new()), |name| self.section(name))
     }
 
     fn section(&self, name: &str) -> Result<Vec<u8>, Stop> {
@@ -147,7 +144,6 @@ fn is_wanted(id: SectionId) -> bool {
         SectionId::DebugAbbrev
             | SectionId::DebugAddr
             | SectionId::DebugAranges
-            | SectionId::DebugCuIndex
             | SectionId::DebugInfo
             | SectionId::DebugLine
             | SectionId::DebugLineStr

@@ -101,9 +101,9 @@ impl Told {
         };
         for file in split.files(&off) {
             let effort = Effort::of(file.size());
-            let Some(dwarf) = file.dwarf(off.id, units.dwarf)? else { continue };
+            let Ok(Some(dwarf)) = file.dwarf(off.id, units.dwarf) else { continue };
             let split_units = Units::of(&dwarf, None, &effort);
-            if let Some(whole) = split_units.split_unit(off.id, unit)? {
+            if let Ok(Some(whole)) = split_units.split_unit(off.id, unit) {
                 return self.join(lines, &split_units, &whole);
             }
         }
