@@ -113,6 +113,13 @@ pub unsafe fn unmap(start: *mut u8, length: usize) {
     let _ = unsafe { call(11, [start as usize, length, 0, 0, 0, 0]) };
 }
 
+/// Allows or forbids that memory of ours is touched. False: it could not be done.
+pub fn allow(start: *mut u8, length: usize, is_allowed: bool) -> bool {
+    let protection = if is_allowed { PROT_READ | PROT_WRITE } else { 0 };
+    // SAFETY: who forbids it, touches it no more.
+    unsafe { call(10, [start as usize, length, protection, 0, 0, 0]) }.is_ok()
+}
+
 /// Tells the kernel how memory of ours is to be treated.
 pub fn advise(start: *mut u8, length: usize, advice: usize) -> Result<()> {
     // SAFETY: none of the advices used here takes away what stands in the memory of this process.
@@ -129,6 +136,23 @@ pub fn populate(start: *mut u8, length: usize) -> bool {
         advise(ptr::with_exposed_provenance_mut(first), length, ADVICE_POPULATE_WRITE),
         Ok(()) | Err(Errno::INVALID | Errno::NOT_MADE)
     )
+}
+
+/// Whether the page that an address is in can be read. Asked with a change of the signal mask that cannot be made: the kernel
+/// copies the new mask from there before it finds that there is no such kind of change.
+pub fn is_readable(address: u64) -> bool {
+    const NO_CHANGE: usize = u32::MAX as usize;
+    // SAFETY: rt_sigprocmask with no change that exists changes nothing.
+    let answer = unsafe { call(14, [NO_CHANGE, address as usize & !7, 0, 8, 0, 0]) };
+    answer == Err(Errno::INVALID)
+}
+
+/// What a symbolic link says: the part of the buffer that it fills.
+pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    // SAFETY: readlink writes to the buffer, within its length.
+    let length =
+        unsafe { call(89, [path.as_ptr() as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]) }?;
+    Ok(buffer.get(..length).unwrap_or_default())
 }
 
 pub fn process_id() -> u32 {

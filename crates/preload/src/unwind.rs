@@ -9,7 +9,6 @@ mod cfi;
 mod elf;
 mod expression;
 mod kept;
-mod kernel;
 mod modules;
 mod objects;
 mod readable;
@@ -119,8 +118,9 @@ impl Thread {
                 candidates = verified;
                 is_verified = true;
             }
-            let step = Step { state, rule: view.rule(state.pc) };
-            self.steps[count] = step;
+            let step = &mut self.steps[count];
+            step.state = state;
+            step.rule = view.rule(state.pc);
             match step.take(&mut self.readable) {
                 Next::Caller(caller) => state = caller,
                 Next::End(zero) => return (Stop::End(zero), count + 1),
@@ -144,8 +144,8 @@ impl Thread {
         let place = self.kept.place(number);
         self.kept.truncate(number + 1);
         if let (Some(last), Some(met)) = (count.checked_sub(1), self.kept.innermost()) {
-            let step = self.steps[last];
-            step.proofs(met, |address, value| self.kept.prove(address, value));
+            let step = &self.steps[last];
+            step.proofs(&met, place.needs_bp, &mut self.kept.proofs());
         }
         self.add(count, place, view)
     }
@@ -154,21 +154,21 @@ impl Thread {
     fn replace(&mut self, count: usize, is_cut: bool, zero: Option<u64>, view: &View<'_>) -> Place {
         self.kept.truncate(0);
         if let Some(address) = zero {
-            self.kept.prove(address, 0);
+            self.kept.proofs().add(address, 0);
         }
-        self.add(count, Place { node: 0, is_cut }, view)
+        self.add(count, Place { node: 0, is_cut, needs_bp: false }, view)
     }
 
     /// Adds so many steps, the last one first, as frames inside of the innermost one that is kept.
     fn add(&mut self, count: usize, outside: Place, view: &View<'_>) -> Place {
         let mut place = outside;
         for at in (0..count).rev() {
-            let step = self.steps[at];
+            let step = &self.steps[at];
             place = view.inside(place, step);
-            self.kept.push(step.state, place);
+            self.kept.push(&step.state, place);
             if let Some(callee) = at.checked_sub(1) {
-                let callee = self.steps[callee];
-                callee.proofs(step.state, |address, value| self.kept.prove(address, value));
+                let callee = &self.steps[callee];
+                callee.proofs(&step.state, place.needs_bp, &mut self.kept.proofs());
             }
         }
         place
@@ -177,6 +177,7 @@ impl Thread {
     /// The innermost steps as a stack of their own. What is kept stays.
     fn tell_innermost(&self, count: usize, view: &View<'_>) -> Place {
         let steps = &self.steps[..count.min(TOLD_OF_DEEP)];
-        steps.iter().rev().fold(Place { node: 0, is_cut: true }, |place, step| view.inside(place, *step))
+        let nothing = Place { node: 0, is_cut: true, needs_bp: false };
+        steps.iter().rev().fold(nothing, |place, step| view.inside(place, step))
     }
 }

@@ -55,12 +55,19 @@ fn described(object: &Object, segments: &[elf::Segment], address: u64) -> Option
     let bases = bases.set_eh_frame(section.start);
     let frames: EhFrame<Bytes> = EhFrame::new(slice(section.start, section.end)?, LittleEndian);
 
-    let entry = header.table()?.lookup(address, &bases).ok()?.direct().ok()?.checked_sub(section.start)?;
-    let entry = usize::try_from(entry).ok()?;
-    let entry = frames.fde_from_offset(&bases, entry.into(), EhFrame::cie_from_offset).ok()?;
-    if !entry.contains(address) {
-        return None;
-    }
+    let table = header.table()?;
+    let entry = |address| {
+        let at = table.lookup(address, &bases).ok()?.direct().ok()?.checked_sub(section.start)?;
+        let at = usize::try_from(at).ok()?;
+        let entry = frames.fde_from_offset(&bases, at.into(), EhFrame::cie_from_offset).ok()?;
+        entry.contains(address).then_some(entry)
+    };
+    let Some(entry) = entry(address) else {
+        // Nothing returns to the first byte of a function, unless the one before it ends in a call: who makes a coroutine
+        // puts such an address where it begins.
+        let is_start = entry(address + 1).is_some_and(|next| next.initial_address() == address + 1);
+        return is_start.then_some(Rule::End);
+    };
     let mut context = UnwindContext::<usize, OnStack>::new_in();
     let row = entry.unwind_info_for_address(&frames, &bases, &mut context, address).ok()?;
     Reading { frames, row, pc: address }.rule()

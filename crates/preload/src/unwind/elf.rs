@@ -3,7 +3,7 @@
 use core::mem::size_of;
 use core::ops::Range;
 
-use super::kernel;
+use crate::sys;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"\x7fELF");
 const PAGE: u64 = 4096;
@@ -37,7 +37,7 @@ pub(super) struct Segment {
 ///
 /// `start` is that of a loaded image; the page may still be one that cannot be read, which is asked of the kernel.
 pub(super) fn segments(start: u64) -> &'static [Segment] {
-    if start == 0 || !start.is_multiple_of(PAGE) || !kernel::is_readable(start) {
+    if start == 0 || !start.is_multiple_of(PAGE) || !sys::is_readable(start) {
         return &[];
     }
     // SAFETY: the page can be read, and is aligned; any bits are valid.

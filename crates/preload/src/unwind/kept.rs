@@ -4,10 +4,12 @@ use super::step::State;
 
 /// The deepest stack that is followed.
 pub(super) const DEEPEST: usize = 16_384;
-/// A frame rests on three words of memory at most.
-const MOST_PROOFS: usize = 3 * DEEPEST + 1;
+/// A frame rests on three words of memory at most, the end on one, and one more is written than counted.
+const MOST_PROOFS: usize = 3 * DEEPEST + 2;
 /// Marks a node whose stack is cut.
 const CUT: u32 = 1 << 31;
+/// Marks a node whose frame needs the `rbp` that it has.
+const NEEDS_BP: u32 = 1 << 30;
 
 /// A frame whose node is known.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +40,14 @@ pub(super) struct Kept {
     proofs: [Proof; MOST_PROOFS],
 }
 
-/// A node, and whether the stack that it stands for is cut.
+/// A node, and what is to be known of the frame that it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) node: u32,
+    /// The stack is cut.
     pub(super) is_cut: bool,
+    /// See [`Step::needs_bp`](super::step::Step::needs_bp).
+    pub(super) needs_bp: bool,
 }
 
 impl Kept {
@@ -60,9 +65,9 @@ impl Kept {
     #[inline]
     pub(super) fn find(&self, state: State, candidates: &mut usize) -> Option<usize> {
         while let Some(last) = candidates.checked_sub(1) {
-            let kept = self.frames[last].state;
-            if kept.sp >= state.sp {
-                return (kept == state).then_some(last);
+            let kept = &self.frames[last];
+            if kept.state.sp >= state.sp {
+                return kept.is(state).then_some(last);
             }
             *candidates = last;
         }
@@ -95,7 +100,7 @@ impl Kept {
     /// The place of a kept frame.
     pub(super) fn place(&self, number: usize) -> Place {
         let node = self.frames[number].node;
-        Place { node: node & !CUT, is_cut: node & CUT != 0 }
+        Place { node: node & !(CUT | NEEDS_BP), is_cut: node & CUT != 0, needs_bp: node & NEEDS_BP != 0 }
     }
 
     /// Keeps none but so many of the outermost frames. The innermost of them is proved by nothing, having no callee.
@@ -110,27 +115,54 @@ impl Kept {
 
     /// Adds the innermost frame.
     #[inline]
-    pub(super) fn push(&mut self, state: State, place: Place) {
+    pub(super) fn push(&mut self, state: &State, place: Place) {
         let proofs = self.proofs_outside(self.depth) as u32;
-        let node = place.node | if place.is_cut { CUT } else { 0 };
-        self.frames[self.depth] = Frame { state, node, proofs };
+        let marks = if place.is_cut { CUT } else { 0 } | if place.needs_bp { NEEDS_BP } else { 0 };
+        self.frames[self.depth] = Frame { state: *state, node: place.node | marks, proofs };
         self.depth += 1;
     }
 
-    /// Adds a word that proves the innermost frame; before there is any frame, that the next one is the outermost.
+    /// The words that prove the innermost frame, to be added to; before there is any frame, that the next is the outermost.
     #[inline]
-    pub(super) fn prove(&mut self, address: u64, value: u64) {
+    pub(super) fn proofs(&mut self) -> Proofs<'_> {
         let count = match self.depth {
             0 => &mut self.end_proofs,
             depth => &mut self.frames[depth - 1].proofs,
         };
-        self.proofs[*count as usize] = Proof { address, value };
-        *count += 1;
+        Proofs { count, words: &mut self.proofs }
     }
 
     /// The innermost frame.
     pub(super) fn innermost(&self) -> Option<State> {
         Some(self.frames[self.depth.checked_sub(1)?].state)
+    }
+}
+
+/// Words that prove a frame.
+pub(super) struct Proofs<'a> {
+    count: &'a mut u32,
+    words: &'a mut [Proof; MOST_PROOFS],
+}
+
+impl Proofs<'_> {
+    #[inline]
+    pub(super) fn add(&mut self, address: u64, value: u64) {
+        self.add_if(true, address, value);
+    }
+
+    /// Written in any case, which is cheaper than to guess wrong whether to.
+    #[inline]
+    pub(super) fn add_if(&mut self, counts: bool, address: u64, value: u64) {
+        self.words[*self.count as usize] = Proof { address, value };
+        *self.count += u32::from(counts);
+    }
+}
+
+impl Frame {
+    #[inline]
+    fn is(&self, state: State) -> bool {
+        let same_bp = self.state.bp == state.bp || self.node & NEEDS_BP == 0;
+        self.state.sp == state.sp && self.state.pc == state.pc && same_bp
     }
 }
 

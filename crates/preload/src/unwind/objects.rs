@@ -1,6 +1,5 @@
 //! The images that a process has loaded: which one is an address in?
 
-use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::{MaybeUninit, transmute};
@@ -9,6 +8,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, fence};
 
 use super::elf;
+use crate::weak::weak;
 
 /// Images of which more are not remembered where the C library does not tell them.
 const MOST: usize = 1024;
@@ -80,16 +80,10 @@ struct LinkMap {
 
 type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
 
-global_asm!(".weak _dl_find_object");
-
 fn find_object() -> Option<FindObject> {
-    let address: usize;
-    // SAFETY: reads the linker's word for the function: 0 where there is none.
-    unsafe {
-        asm!("mov {}, qword ptr [rip + _dl_find_object@GOTPCREL]", out(reg) address,
-            options(pure, readonly, nostack, preserves_flags));
-        transmute(address)
-    }
+    let address = weak!("_dl_find_object");
+    // SAFETY: the function has this form; a null address is `None`.
+    unsafe { transmute(address) }
 }
 
 /// The images of a process whose C library does not tell them by address, as they stood when they were last looked at.

@@ -4,7 +4,7 @@
 //! stacks in segments, and stacks that grow. So the kernel is asked for each page, once, before it is read; a thread's
 //! stack is soon known as far as it is used.
 
-use super::kernel;
+use crate::sys;
 
 const PAGE: u64 = 4096;
 /// Stacks of which a thread remembers that they can be read.
@@ -65,7 +65,7 @@ impl Readable {
             return true;
         }
         let page = address / PAGE * PAGE;
-        if page == 0 || !kernel::is_readable(page) {
+        if page == 0 || !sys::is_readable(page) {
             return false;
         }
         let first = self.ranges[0];
@@ -79,7 +79,7 @@ impl Readable {
     /// Asks for the pages from the end of the first range on, as long as they can be read.
     fn fill(&mut self, start: u64, end: u64) {
         let mut page = start;
-        while page < end && kernel::is_readable(page) {
+        while page < end && sys::is_readable(page) {
             page += PAGE;
         }
         self.ranges[0].size += page - start;

@@ -40,19 +40,22 @@ pub(super) enum SavedBp {
 }
 
 /// A rule, the module it belongs to, and the generation of modules it was made in, in a word that is never 0:
-/// kind 3 bits, kind of saved `rbp` 2, its distance 8, the distance of the end 20 (both in words), module 13, generation 18.
+/// form 4 bits, the distance of the saved `rbp` 8, the distance of the end 20 (both in words), module 13, generation 18.
+///
+/// Forms are numbered so that nearly all of them, the plain ones, are told by two bits: the base, and whether `rbp` was
+/// saved. A walk takes those without a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packed(pub(super) u64);
 
 pub(super) const GENERATIONS: u64 = 1 << 18;
 
-const STACK: u64 = 1;
-const FRAME: u64 = 2;
-const AT_FRAME: u64 = 3;
-const SIGNAL: u64 = 4;
-const GUESS: u64 = 5;
-const END: u64 = 6;
-const CUT: u64 = 7;
+const FRAME: u64 = 1;
+const SAVED: u64 = 2;
+const NOT_PLAIN: u64 = 0b1100;
+const SIGNAL: u64 = 12;
+const GUESS: u64 = 13;
+const END: u64 = 14;
+const CUT: u64 = 15;
 
 impl Packed {
     /// `Cut` when the rule has larger distances than there is room for.
@@ -64,54 +67,85 @@ impl Packed {
             Rule::End => END,
             Rule::Cut => CUT,
         };
-        Packed(bits | u64::from(module) << 33 | (generation % GENERATIONS) << 46)
+        Packed(bits | u64::from(module) << 32 | (generation % GENERATIONS) << 45)
     }
 
     #[inline]
     pub(super) fn rule(self) -> Rule {
-        let base = match self.0 & 7 {
-            STACK => Base::Stack,
-            FRAME => Base::Frame,
-            AT_FRAME => Base::AtFrame,
+        let form = self.0 & 15;
+        let base = match form {
+            0..8 if form & FRAME == 0 => Base::Stack,
+            0..8 => Base::Frame,
+            8..12 => Base::AtFrame,
             SIGNAL => return Rule::Signal,
             GUESS => return Rule::Guess,
             END => return Rule::End,
             _ => return Rule::Cut,
         };
-        let distance = i64::from((self.0 >> 5) as i8) * 8;
-        let saved = match self.0 >> 3 & 3 {
-            0 => SavedBp::Same,
-            1 => SavedBp::FromEnd(distance),
-            2 => SavedBp::FromBp(distance),
+        let saved = match form {
+            0 | 1 | 8 => SavedBp::Same,
+            2 | 3 | 9 => SavedBp::FromEnd(self.saved()),
+            4 | 5 | 10 => SavedBp::FromBp(self.saved()),
             _ => SavedBp::Unknown,
         };
-        Rule::Caller(base, ((self.0 as i64) << 31 >> 44) * 8, saved)
+        Rule::Caller(base, self.distance(), saved)
+    }
+
+    /// `Caller(Stack | Frame, _, Same | FromEnd)`.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & NOT_PLAIN == 0
+    }
+
+    /// Of a plain rule: it starts from `rbp`.
+    #[inline]
+    pub(super) fn is_from_frame(self) -> bool {
+        self.0 & FRAME != 0
+    }
+
+    /// Of a plain rule: `rbp` was saved.
+    #[inline]
+    pub(super) fn has_saved(self) -> bool {
+        self.0 & SAVED != 0
+    }
+
+    /// Of a caller's: the distance of the end.
+    #[inline]
+    pub(super) fn distance(self) -> i64 {
+        i64::from((self.0 as i32) >> 12) * 8
+    }
+
+    /// The distance of the saved `rbp`.
+    #[inline]
+    pub(super) fn saved(self) -> i64 {
+        i64::from((self.0 >> 4) as i8) * 8
     }
 
     #[inline]
     pub(super) fn module(self) -> u64 {
-        self.0 >> 33 & 0x1fff
+        self.0 >> 32 & 0x1fff
     }
 
     #[inline]
     pub(super) fn is_of(self, generation: u64) -> bool {
-        self.0 >> 46 == generation % GENERATIONS && self.0 & 7 != 0
+        self.0 >> 45 == generation % GENERATIONS && self.0 != 0
     }
 }
 
 fn pack_caller(base: Base, distance: i64, saved: SavedBp) -> Option<u64> {
-    let base = match base {
-        Base::Stack => STACK,
-        Base::Frame => FRAME,
-        Base::AtFrame => AT_FRAME,
+    let (saved, at) = match saved {
+        SavedBp::Same => (0, 0),
+        SavedBp::FromEnd(at) => (1, at),
+        SavedBp::FromBp(at) => (2, at),
+        SavedBp::Unknown => (3, 0),
     };
-    let saved = match saved {
-        SavedBp::Same => 0,
-        SavedBp::FromEnd(distance) => 1 | words(distance, 8)? << 2,
-        SavedBp::FromBp(distance) => 2 | words(distance, 8)? << 2,
-        SavedBp::Unknown => 3,
+    let form = match base {
+        Base::Stack => saved * 2,
+        Base::Frame => saved * 2 + FRAME,
+        Base::AtFrame => saved + 8,
     };
-    Some(base | saved << 3 | words(distance, 20)? << 13)
+    // An end that is where the stack pointer is leaves no room for a return address; the word would be 0.
+    (base != Base::Stack || distance != 0).then_some(form | words(at, 8)? << 4 | words(distance, 20)? << 12)
 }
 
 /// A distance in words, in so many bits.
@@ -132,6 +166,10 @@ mod tests {
             Rule::Caller(Base::Stack, 4_194_296, SavedBp::FromEnd(-1024)),
             Rule::Caller(Base::Frame, 16, SavedBp::FromEnd(-16)),
             Rule::Caller(Base::AtFrame, -80, SavedBp::FromBp(0)),
+            Rule::Caller(Base::AtFrame, 0, SavedBp::Same),
+            Rule::Caller(Base::AtFrame, 0, SavedBp::FromEnd(-8)),
+            Rule::Caller(Base::Stack, 16, SavedBp::FromBp(-8)),
+            Rule::Caller(Base::Frame, 16, SavedBp::Unknown),
             Rule::Caller(Base::AtFrame, -4_194_304, SavedBp::Unknown),
             Rule::Signal,
             Rule::Guess,

@@ -10,8 +10,9 @@ use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::{cfi, kernel, modules, tree};
+use super::{cfi, modules, tree};
 use crate::segment::Segment;
+use crate::sys;
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const UNLOADED: u64 = 1 << 32;
@@ -79,7 +80,7 @@ impl Rules {
 
     /// From now on no system call may be made (strict seccomp).
     pub fn forbid_calls(&self) {
-        kernel::forbid();
+        sys::bind();
     }
 
     #[inline]
@@ -109,11 +110,12 @@ impl View<'_> {
 
     /// The place of a frame that is called from the one at another place.
     #[inline]
-    pub(super) fn inside(&self, caller: Place, step: Step) -> Place {
+    pub(super) fn inside(&self, caller: Place, step: &Step) -> Place {
         let code = (step.state.pc.wrapping_add(1) & ADDRESS) | step.rule.module() << 48;
+        let needs_bp = step.needs_bp(caller.needs_bp);
         match tree::child(self.segment, caller.node, code) {
-            Some(node) => Place { node, is_cut: caller.is_cut },
-            None => Place { node: caller.node, is_cut: true },
+            Some(node) => Place { node, is_cut: caller.is_cut, needs_bp },
+            None => Place { node: caller.node, is_cut: true, needs_bp },
         }
     }
 
@@ -147,7 +149,7 @@ fn add_program(rules: &Rules, segment: &Segment) {
     let mut buffer = [0; LONGEST_PATH];
     // A program that was started by naming the loader first is not what the kernel thinks was started.
     let by_loader = auxiliary(AT_BASE) == 0;
-    let path = if by_loader { None } else { kernel::read_link(c"/proc/self/exe", &mut buffer) };
+    let path = if by_loader { None } else { sys::read_link(c"/proc/self/exe", &mut buffer).ok() };
     let path = path.unwrap_or_else(|| {
         let name = auxiliary(AT_EXECFN) as *const core::ffi::c_char;
         // SAFETY: the kernel, or the loader, put the name on the stack for as long as the program runs.

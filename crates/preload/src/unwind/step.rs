@@ -1,6 +1,7 @@
 //! One step of a walk: from a frame to its caller's.
 
 use super::cfi::{INTERRUPTED_BP, INTERRUPTED_PC, INTERRUPTED_SP};
+use super::kept::Proofs;
 use super::readable::Readable;
 use super::rule::{Base, Packed, Rule, SavedBp};
 
@@ -39,13 +40,34 @@ pub(super) enum Next {
 impl Step {
     /// Takes the step.
     #[inline]
-    pub(super) fn take(self, memory: &mut Readable) -> Next {
-        self.caller(memory).unwrap_or(Next::Cut)
+    pub(super) fn take(&self, memory: &mut Readable) -> Next {
+        match self.plainly(memory) {
+            Some(caller) => Next::Caller(caller),
+            None => self.caller(memory).unwrap_or(Next::Cut),
+        }
     }
 
+    /// The caller, when all is as it nearly always is.
     #[inline]
-    fn caller(self, memory: &mut Readable) -> Option<Next> {
-        let Step { state: State { sp, bp, .. }, rule } = self;
+    fn plainly(&self, memory: &mut Readable) -> Option<State> {
+        let Step { state: State { sp, bp, .. }, rule } = *self;
+        if !rule.is_plain() {
+            return None;
+        }
+        let base = if rule.is_from_frame() { bp } else { sp };
+        let end = base.wrapping_add_signed(rule.distance());
+        let pc = memory.word(end.wrapping_sub(8))?;
+        // Loaded for nothing where `rbp` was not saved: that is cheaper than to guess wrong whether it was.
+        let distance = if rule.has_saved() { rule.saved() } else { -8 };
+        let saved = memory.word(end.wrapping_add_signed(distance))?;
+        let bp = if rule.has_saved() { saved } else { bp };
+        (end > sp && pc != 0).then_some(State { pc: pc.wrapping_sub(1), sp: end, bp })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn caller(&self, memory: &mut Readable) -> Option<Next> {
+        let Step { state: State { sp, bp, .. }, rule } = *self;
         let (end, saved) = match rule.rule() {
             Rule::Caller(Base::Stack, distance, saved) => (sp.wrapping_add_signed(distance), saved),
             Rule::Caller(Base::Frame, distance, saved) => (bp.wrapping_add_signed(distance), saved),
@@ -74,14 +96,16 @@ impl Step {
     }
 
     #[cold]
-    fn interrupted(self, memory: &mut Readable) -> Option<Next> {
+    #[inline(never)]
+    fn interrupted(&self, memory: &mut Readable) -> Option<Next> {
         let mut register = |distance| memory.word(self.state.sp.wrapping_add_signed(distance));
         let (pc, sp, bp) = (register(INTERRUPTED_PC)?, register(INTERRUPTED_SP)?, register(INTERRUPTED_BP)?);
         Some(Next::Caller(State { pc, sp, bp }))
     }
 
     #[cold]
-    fn guess(self, memory: &mut Readable) -> Option<Next> {
+    #[inline(never)]
+    fn guess(&self, memory: &mut Readable) -> Option<Next> {
         let State { sp, bp, .. } = self.state;
         if bp.wrapping_sub(sp) >= LARGEST_GUESS {
             return None;
@@ -91,32 +115,64 @@ impl Step {
         is_plausible.then_some(Next::Caller(State { pc: pc - 1, sp: bp + 16, bp: saved }))
     }
 
+    /// Whether it matters what `rbp` is in the frame, given whether it does in the caller's. Where no frame pointers are kept
+    /// `rbp` is a register like others: it changes all the time, and means nothing to the stack.
+    #[inline]
+    pub(super) fn needs_bp(&self, caller_does: bool) -> bool {
+        if self.rule.is_plain() {
+            return self.rule.is_from_frame() | (!self.rule.has_saved() & caller_does);
+        }
+        match self.rule.rule() {
+            Rule::Caller(Base::Frame | Base::AtFrame, ..)
+            | Rule::Caller(_, _, SavedBp::FromBp(_))
+            | Rule::Guess => true,
+            Rule::Caller(_, _, SavedBp::Same) => caller_does,
+            Rule::Caller(_, _, SavedBp::FromEnd(_) | SavedBp::Unknown)
+            | Rule::Signal
+            | Rule::End
+            | Rule::Cut => false,
+        }
+    }
+
     /// The words of memory that led to the caller: as long as they stay, the same frame has the same caller.
     #[inline]
-    pub(super) fn proofs(self, caller: State, mut proof: impl FnMut(u64, u64)) {
+    pub(super) fn proofs(&self, caller: &State, needs_bp: bool, proofs: &mut Proofs<'_>) {
+        if self.rule.is_plain() {
+            proofs.add(caller.sp - 8, caller.pc.wrapping_add(1));
+            let saved = caller.sp.wrapping_add_signed(self.rule.saved());
+            proofs.add_if(needs_bp & self.rule.has_saved(), saved, caller.bp);
+        } else {
+            self.rare_proofs(caller, needs_bp, proofs);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rare_proofs(&self, caller: &State, needs_bp: bool, proofs: &mut Proofs<'_>) {
         let State { sp, bp, .. } = self.state;
-        match self.rule.rule() {
+        let saved = match self.rule.rule() {
             Rule::Caller(base, distance, saved) => {
-                proof(caller.sp - 8, caller.pc.wrapping_add(1));
+                proofs.add(caller.sp - 8, caller.pc.wrapping_add(1));
                 if base == Base::AtFrame {
-                    proof(bp.wrapping_add_signed(distance), caller.sp);
+                    proofs.add(bp.wrapping_add_signed(distance), caller.sp);
                 }
                 match saved {
-                    SavedBp::FromEnd(distance) => proof(caller.sp.wrapping_add_signed(distance), caller.bp),
-                    SavedBp::FromBp(distance) => proof(bp.wrapping_add_signed(distance), caller.bp),
-                    SavedBp::Same | SavedBp::Unknown => {}
+                    SavedBp::FromEnd(distance) => caller.sp.wrapping_add_signed(distance),
+                    SavedBp::FromBp(distance) => bp.wrapping_add_signed(distance),
+                    SavedBp::Same | SavedBp::Unknown => return,
                 }
             }
             Rule::Signal => {
-                proof(sp.wrapping_add_signed(INTERRUPTED_PC), caller.pc);
-                proof(sp.wrapping_add_signed(INTERRUPTED_SP), caller.sp);
-                proof(sp.wrapping_add_signed(INTERRUPTED_BP), caller.bp);
+                proofs.add(sp.wrapping_add_signed(INTERRUPTED_PC), caller.pc);
+                proofs.add(sp.wrapping_add_signed(INTERRUPTED_SP), caller.sp);
+                sp.wrapping_add_signed(INTERRUPTED_BP)
             }
             Rule::Guess => {
-                proof(caller.sp - 8, caller.pc.wrapping_add(1));
-                proof(caller.sp - 16, caller.bp);
+                proofs.add(caller.sp - 8, caller.pc.wrapping_add(1));
+                caller.sp - 16
             }
-            Rule::End | Rule::Cut => {}
-        }
+            Rule::End | Rule::Cut => return,
+        };
+        proofs.add_if(needs_bp, saved, caller.bp);
     }
 }

@@ -5,8 +5,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
 
-use super::kernel;
 use super::rule::Packed;
+use crate::sys;
 
 const FIRST_SIZE: usize = 4096;
 
@@ -72,8 +72,8 @@ impl Table {
             None => FIRST_SIZE,
         };
         let size = size_of::<Header>() + count * size_of::<Slot>();
-        let Some(memory) = kernel::map(size) else { return current };
-        let header = memory.cast::<Header>().as_ptr();
+        let Ok(memory) = sys::map(size) else { return current };
+        let header = memory.cast::<Header>();
         // SAFETY: the memory is new, zeroed, and nobody else knows of it.
         unsafe { (*header).count = count };
         let larger = Slots::at(header)?;
@@ -85,7 +85,7 @@ impl Table {
         }
         if self.current.compare_exchange(old, header, AcqRel, Relaxed).is_err() {
             // SAFETY: another thread was quicker, so that nobody ever saw this one.
-            unsafe { kernel::unmap(memory, size) };
+            unsafe { sys::unmap(memory, size) };
         }
         self.slots()
     }
