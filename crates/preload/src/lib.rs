@@ -15,6 +15,7 @@ mod elf;
 mod guard;
 #[cfg(feature = "hooks")]
 mod hooks;
+mod names;
 mod process;
 mod real;
 mod recorder;

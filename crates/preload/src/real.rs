@@ -13,7 +13,12 @@ use crate::elf::{self, Image};
 /// A function, and where the next definition of it is.
 #[repr(C)]
 pub struct Real {
+    /// Where a call of it goes on that is not recorded here, or not by itself: the next definition or `recorder`; 0: not
+    /// known yet. Read by the hooks' own instructions, as is the address behind it.
+    target: AtomicUsize,
     address: AtomicUsize,
+    recorder: Option<unsafe extern "C" fn()>,
+    was_at_start: AtomicBool,
     name: &'static CStr,
 }
 
@@ -53,14 +58,28 @@ functions! {
     RemapPages = fn(*mut u8, usize, usize, c_int, *mut u8) -> *mut u8;
     SetBreak = fn(*mut u8) -> c_int;
     MoveBreak = fn(isize) -> *mut u8;
+    GiveOrNull = fn(usize, *const u8) -> *mut u8;
+    GiveAlignedOrNull = fn(usize, usize, *const u8) -> *mut u8;
+    TakeSizedFlags = fn(*mut u8, usize, c_int);
     Close = fn(*mut c_void) -> c_int;
     MakeKey = fn(*mut u32, unsafe extern "C" fn(*mut c_void)) -> c_int;
     SetSpecific = fn(u32, *const c_void) -> c_int;
 }
 
 impl Real {
-    const fn new(name: &'static CStr) -> Real {
-        Real { address: AtomicUsize::new(0), name }
+    pub const fn new(name: &'static CStr) -> Real {
+        Real {
+            target: AtomicUsize::new(0),
+            address: AtomicUsize::new(0),
+            recorder: None,
+            was_at_start: AtomicBool::new(false),
+            name,
+        }
+    }
+
+    /// One that goes through `recorder` when the allocator's own image defines it.
+    pub const fn seen_by(name: &'static CStr, recorder: unsafe extern "C" fn()) -> Real {
+        Real { recorder: Some(recorder), ..Real::new(name) }
     }
 
     /// The next definition, in this form; `None`: the program has none.
@@ -72,6 +91,18 @@ impl Real {
         let address = self.address();
         // SAFETY: as promised.
         (address != 0).then(|| unsafe { transmute_copy(&address) })
+    }
+
+    /// The same, looked for among what was loaded since when there was none at the start.
+    ///
+    /// # Safety
+    /// As for [`Real::get`].
+    pub unsafe fn get_now<F: Function>(&self) -> Option<F> {
+        if self.address() == 0 {
+            self.look_again();
+        }
+        // SAFETY: as promised.
+        unsafe { self.get() }
     }
 
     /// Its address; 0: the program has none.
@@ -90,22 +121,59 @@ impl Real {
         self.address.load(Relaxed)
     }
 
-    /// Looks again, in what was loaded since.
     #[cold]
-    pub fn look_again(&self) -> usize {
+    fn look_again(&self) {
         let mut is_behind = false;
         elf::each_image(&mut |image| {
-            if is_behind && let Some(address) = image.function(self.name) {
-                self.address.store(address, Relaxed);
-                return true;
+            if is_behind {
+                self.take_from(image);
             }
             is_behind |= is_ours(image);
-            false
+            self.address.load(Relaxed) != 0
         });
-        self.address.load(Relaxed)
+        IS_LATE.store(true, Relaxed);
+    }
+
+    fn take_from(&self, image: &Image) {
+        let Some(address) = image.function(self.name) else { return };
+        let is_allocator = image.range() == provider();
+        self.address.store(address, Relaxed);
+        let recorder = self.recorder.filter(|_| is_allocator);
+        self.target.store(recorder.map_or(address, |recorder| recorder as usize), Release);
+    }
+
+    /// Where a call goes on that found no target yet.
+    #[cold]
+    pub extern "C" fn find_target(&self) {
+        if self.address() == 0 {
+            self.look_again();
+        }
+        if self.target.load(Relaxed) == 0 {
+            let nowhere: unsafe extern "C" fn() = nowhere;
+            self.target.store(self.recorder.unwrap_or(nowhere) as usize, Relaxed);
+        }
     }
 }
 
+/// A function was called that nobody defines; without us the program would not have started.
+unsafe extern "C" fn nowhere() {
+    // SAFETY: ends the program.
+    unsafe { core::arch::asm!("ud2", options(noreturn)) }
+}
+
+/// A library was unloaded: what was found in libraries that came late may have been in it.
+pub fn forget_late() {
+    if !IS_LATE.swap(false, Relaxed) {
+        return;
+    }
+    for real in all().filter(|real| !real.was_at_start.load(Relaxed)) {
+        real.target.store(0, Relaxed);
+        real.address.store(0, Relaxed);
+    }
+}
+
+/// Something was found that was not there at the start.
+static IS_LATE: AtomicBool = AtomicBool::new(false);
 static IS_FOUND: AtomicBool = AtomicBool::new(false);
 static PROVIDER: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 static MALLOC_IS_OURS: AtomicBool = AtomicBool::new(true);
@@ -115,7 +183,7 @@ macro_rules! reals {
         $(
             pub static $place: Real = Real::new($name);
         )*
-        static ALL: &[&Real] = &[$(&$place),*];
+        static FUNCTIONS: &[&Real] = &[$(&$place),*];
     };
 }
 
@@ -155,7 +223,7 @@ fn find() {
             MALLOC_IS_OURS.store(is_ours(image), Relaxed);
         }
         if is_behind {
-            take_from(image);
+            take_all_from(image);
         }
         is_behind |= is_ours(image);
         false
@@ -163,18 +231,23 @@ fn find() {
     IS_FOUND.store(true, Release);
 }
 
-fn take_from(image: &Image) {
-    for real in ALL {
-        if real.address.load(Relaxed) == 0
-            && let Some(address) = image.function(real.name)
-        {
-            real.address.store(address, Relaxed);
-            if core::ptr::eq(*real, &raw const MALLOC) {
-                PROVIDER[0].store(image.range().start, Relaxed);
-                PROVIDER[1].store(image.range().end, Relaxed);
-            }
-        }
+fn take_all_from(image: &Image) {
+    if MALLOC.address.load(Relaxed) == 0 && image.function(MALLOC.name).is_some() {
+        PROVIDER[0].store(image.range().start, Relaxed);
+        PROVIDER[1].store(image.range().end, Relaxed);
     }
+    for real in all().filter(|real| real.address.load(Relaxed) == 0) {
+        real.take_from(image);
+        real.was_at_start.store(real.address.load(Relaxed) != 0, Relaxed);
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static &'static Real> {
+    #[cfg(feature = "hooks")]
+    let more = crate::hooks::cxx::OPERATORS.iter().chain(crate::hooks::jemalloc::FUNCTIONS);
+    #[cfg(not(feature = "hooks"))]
+    let more = core::iter::empty();
+    FUNCTIONS.iter().chain(more)
 }
 
 fn is_ours(image: &Image) -> bool {

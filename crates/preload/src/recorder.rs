@@ -11,7 +11,7 @@ use crate::process::{self, Process, Recording};
 use crate::ring::Writer;
 use crate::tls::Local;
 use crate::unwind::{self, Registers};
-use crate::{clock, real, sampling, sys, threads};
+use crate::{clock, names, real, sampling, sys, threads};
 
 /// So many events of signal handlers that interrupted the recorder can wait until it is done.
 const NESTED: usize = 32;
@@ -88,11 +88,6 @@ impl Passing {
 }
 
 impl Call {
-    /// Who made it.
-    pub fn caller(&self) -> Caller {
-        self.caller
-    }
-
     /// Whether all is recorded.
     #[inline(always)]
     pub fn is_exact(&self) -> bool {
@@ -116,7 +111,7 @@ impl Call {
 
     /// How much of a block can be used.
     pub fn usable(&self, block: *mut u8) -> usize {
-        slack(block, 0) as usize
+        self.allocator(|| slack(block, 0)) as usize
     }
 
     /// Calls the allocator: what it calls in its turn is its own affair.
@@ -134,9 +129,11 @@ impl Call {
         if block.is_null() {
             return;
         }
+        // To tell the size, some allocators allocate.
+        guard::go(self.local, IN_ALLOCATOR);
         let slack = slack(block, size);
         if !self.is_exact() && !sampling::remember(block as usize) {
-            return;
+            return guard::go(self.local, OUTSIDE);
         }
         self.write_with_stack(
             Event::new(kind, 0, block as u64, size as u64, 0).with(slack, alignment as u64),
@@ -159,6 +156,15 @@ impl Call {
     pub fn plain(&self, kind: Kind, address: usize, size: usize) {
         guard::go(self.local, IN_RECORDER);
         self.write(Event::new(kind, clock::now(), address as u64, size as u64, 0));
+        self.done();
+    }
+
+    /// The program says that a phase begins or ends.
+    pub fn marked(&self, kind: Kind, name: &[u8]) {
+        guard::go(self.local, IN_RECORDER);
+        if let Some((start, length)) = names::place(self.recording.segment, name) {
+            self.write(Event::new(kind, clock::now(), start.into(), length.into(), 0));
+        }
         self.done();
     }
 

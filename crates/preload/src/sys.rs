@@ -47,7 +47,6 @@ unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize> {
     if (-4095..0).contains(&answer) { Err(Errno(-answer as i32)) } else { Ok(answer as usize) }
 }
 
-pub const READ_ONLY: usize = 0;
 pub const READ_WRITE: usize = 2;
 pub const CREATE_NEW: usize = 0o300;
 const CLOSE_ON_EXEC: usize = 0o2_000_000;
@@ -80,12 +79,6 @@ impl File {
     pub fn set_length(&self, length: usize) -> Result<()> {
         // SAFETY: ftruncate touches no memory.
         unsafe { call(77, [self.0, length, 0, 0, 0, 0]) }.map(drop)
-    }
-
-    /// Reads some of it.
-    pub fn read(&self, into: &mut [u8]) -> Result<usize> {
-        // SAFETY: read writes into the buffer.
-        unsafe { call(0, [self.0, into.as_mut_ptr() as usize, into.len(), 0, 0, 0]) }
     }
 
     /// Maps its beginning, shared, to be read and written.

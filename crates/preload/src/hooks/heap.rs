@@ -30,7 +30,7 @@ hook!(pvalloc, "rsi", "rdx", pvalloc_called);
 
 /// Whether nobody need look at an allocation: the sample falls into a later one.
 #[inline(always)]
-fn is_passed_on(local: &Local, size: usize) -> bool {
+pub(super) fn is_passed_on(local: &Local, size: usize) -> bool {
     let left = local.countdown.get().wrapping_sub_unsigned(size as u64);
     local.countdown.set(left);
     left > 0
@@ -336,13 +336,13 @@ fn real_malloc(size: usize) -> *mut u8 {
 }
 
 #[inline(always)]
-fn real_realloc(block: *mut u8, size: usize) -> *mut u8 {
+pub(super) fn real_realloc(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: the function has this form; the block is the caller's.
     unsafe { real::REALLOC.get::<Change>().map_or(ptr::null_mut(), |realloc| realloc(block, size)) }
 }
 
 #[inline(always)]
-fn real_free(block: *mut u8) {
+pub(super) fn real_free(block: *mut u8) {
     // SAFETY: the function has this form; the block is the caller's to give.
     unsafe {
         if let Some(free) = real::FREE.get::<Take>() {
@@ -352,7 +352,7 @@ fn real_free(block: *mut u8) {
 }
 
 /// An aligned block, from the function that was asked for or another that does the same.
-fn real_aligned(function: &real::Real, alignment: usize, size: usize) -> *mut u8 {
+pub(super) fn real_aligned(function: &real::Real, alignment: usize, size: usize) -> *mut u8 {
     // SAFETY: all of them have this form.
     let found = unsafe {
         function.get::<GiveTwo>().or_else(|| real::MEMALIGN.get()).or_else(|| real::ALIGNED_ALLOC.get())
