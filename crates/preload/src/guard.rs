@@ -44,6 +44,10 @@ fn settled(local: &Local, place: u8, stack_pointer: usize) -> u8 {
     if above >= LEAP || sys::is_on_signal_stack() {
         return place;
     }
+    // SAFETY: this thread's memory, which what held it has left for good.
+    if let Some(thread) = unsafe { local.thread.get().as_mut() } {
+        thread.was_left();
+    }
     go(local, OUTSIDE);
     OUTSIDE
 }

@@ -31,9 +31,10 @@ macro_rules! hook {
     };
 }
 
-/// Defines a function that goes on in the next definition of it, with all arguments as they are, after a look at some.
+/// Defines a function that goes on in the next definition of it with all arguments as they are; where a test of them says
+/// that they are equal, another function looks at them before.
 macro_rules! forward {
-    ($name:ident, $real:path $(, seldom: ($test:literal) => $seldom:path)?) => {
+    ($name:ident, $real:path $(, look: ($test:literal) => $look:path)?) => {
         #[unsafe(naked)]
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name() {
@@ -41,7 +42,7 @@ macro_rules! forward {
                 $(
                     $test,
                     "jne 2f",
-                    $crate::hooks::aside!("{seldom}"),
+                    $crate::hooks::aside!("{look}"),
                     "2:",
                 )?
                 "mov r11, qword ptr [rip + {real}]",
@@ -54,7 +55,7 @@ macro_rules! forward {
                 "jmp r11",
                 real = sym $real,
                 find = sym $crate::real::Real::find_target,
-                $(seldom = sym $seldom,)?
+                $(look = sym $look,)?
             )
         }
     };

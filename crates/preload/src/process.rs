@@ -154,6 +154,17 @@ pub fn stop() {
     LOOKS_AT_ALL.store(false, Relaxed);
 }
 
+/// Prepares for that no system call may be made any more.
+pub fn bind() {
+    if let Some(recording) = recording()
+        && let Some(process) = current(recording)
+    {
+        process.shared.prepare(recording, &process);
+    }
+    sys::bind();
+    RULES.forbid_calls();
+}
+
 /// Whether all is passed on for good.
 pub fn is_off() -> bool {
     STATE.load(Relaxed) == OFF
@@ -180,6 +191,9 @@ fn begin(recording: &Recording, is_first: bool) -> Option<Process> {
     OWN.slot.store(slot, Relaxed);
     let epoch = clock::now() | 1;
     OWN.epoch.store(epoch, Release);
+    if !is_first {
+        RULES.forked();
+    }
     ring_doorbell(recording.control);
     Some(Process { epoch, slot, shared: &OWN.shared })
 }

@@ -14,7 +14,7 @@ use crate::unwind::{self, Registers};
 use crate::{clock, names, real, sampling, sys, threads};
 
 /// So many events of signal handlers that interrupted the recorder can wait until it is done.
-const NESTED: usize = 32;
+const NESTED: usize = 256;
 
 /// Memory of a thread's own. All zeros is one that has not begun.
 pub struct Thread {
@@ -269,15 +269,20 @@ impl Call {
     #[inline(never)]
     fn write_nested(&self) {
         guard::go(self.local, IN_RECORDER);
-        if let Some((thread, _)) = self.thread() {
-            let count = thread.nested_count.swap(0, Relaxed) as usize;
-            let nested: [Event; NESTED] = core::array::from_fn(|place| thread.nested[place].get());
-            for event in nested.iter().take(count) {
-                self.write(*event);
+        let mut written = 0;
+        while let Some((thread, _)) = self.thread() {
+            // More may come while these are written.
+            let count = thread.nested_count.load(Relaxed);
+            if written >= count && thread.nested_count.compare_exchange(count, 0, Relaxed, Relaxed).is_ok() {
+                break;
             }
-            for _ in NESTED..count {
-                self.count_dropped();
+            for place in written..count {
+                match self.thread().and_then(|(thread, _)| thread.nested.get(place as usize)) {
+                    Some(event) => self.write(event.get()),
+                    None => self.count_dropped(),
+                }
             }
+            written = count;
         }
         guard::go(self.local, OUTSIDE);
     }
@@ -314,6 +319,11 @@ impl Thread {
         if let Some(writer) = self.writer.take() {
             writer.leave();
         }
+    }
+
+    /// A handler left the recorder by `longjmp`: what was being changed may be changed by half.
+    pub fn was_left(&mut self) {
+        self.unwinder.forget();
     }
 
     /// Whether its ring is of this process.

@@ -1,7 +1,7 @@
 //! The writer's side of a ring.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU64, fence};
+use core::sync::atomic::{AtomicU64, AtomicUsize, fence};
 
 use residue_recording::wire::{CAPACITY, Control, Event, Ring, RingState};
 
@@ -148,7 +148,25 @@ impl Writer {
     }
 }
 
+/// How many rings may be touched: the rest is out of reach, so that `mlockall` finds nothing there to lock.
+static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+fn is_reached(number: usize, ring: &Ring) -> bool {
+    if number < REACHED.load(Acquire) {
+        return true;
+    }
+    let ring: *const Ring = ring;
+    let is_reached = sys::allow(ring.cast_mut().cast(), size_of::<Ring>(), true);
+    if is_reached {
+        REACHED.fetch_max(number + 1, AcqRel);
+    }
+    is_reached
+}
+
 fn is_taken(segment: Segment, number: usize, ring: &Ring) -> bool {
+    if !is_reached(number, ring) {
+        return false;
+    }
     // The memory of one that nobody ever took may not be there.
     let is_new = number >= segment.header().rings_used.load(Acquire) as usize;
     if is_new && !sys::populate((&raw const *ring).cast_mut().cast(), 1) {

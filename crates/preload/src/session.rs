@@ -62,6 +62,10 @@ fn make_segment(path: &mut Path, control: &'static Control) -> Option<Recording>
     let base = file.map(size).ok()?;
     // A core of the program must not grow by it; where the kernel cannot, it does.
     let _ = sys::advise(base, size, sys::ADVICE_DONT_DUMP);
+    let rings_start = Layout::of(rings).rings;
+    if !sys::allow(base.wrapping_add(rings_start), size - rings_start, false) {
+        return None;
+    }
     // Touching what has no memory behind it would end the program.
     if !sys::populate(base, Layout::of(0).modules) {
         return None;

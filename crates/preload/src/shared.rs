@@ -13,6 +13,11 @@ const TRIES: u32 = 5000;
 /// Nanoseconds.
 const WAIT: u32 = 1_000_000;
 
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+/// Who held it never gave it back: a handler left the recorder by `longjmp`, or the kernel ended the thread.
+const LOST: u32 = 2;
+
 /// A ring under a lock. All zeros is one that was not taken yet.
 pub struct Shared {
     lock: AtomicU32,
@@ -24,7 +29,7 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     pub const fn new() -> Shared {
-        Shared { lock: AtomicU32::new(0), writer: UnsafeCell::new(None) }
+        Shared { lock: AtomicU32::new(FREE), writer: UnsafeCell::new(None) }
     }
 
     /// Writes for a thread that has no ring. False: it could not be done.
@@ -38,20 +43,44 @@ impl Shared {
             *writer = Writer::take(recording.segment, recording.control, process.slot, 0);
         }
         let is_done = writer.as_mut().map(write).is_some();
-        self.lock.store(0, Release);
+        self.lock.store(FREE, Release);
         sys::wake(&self.lock);
         is_done
     }
 
     fn acquire(&self) -> bool {
         for _ in 0..TRIES {
-            if self.lock.compare_exchange(0, 1, Acquire, Relaxed).is_ok() {
-                return true;
+            match self.lock.compare_exchange(FREE, HELD, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(LOST) => return false,
+                Err(_) => {}
             }
-            if sys::wait(&self.lock, 1, WAIT) == Err(sys::Errno::NOT_MADE) {
+            if sys::wait(&self.lock, HELD, WAIT) == Err(sys::Errno::NOT_MADE) {
                 (0..1000).for_each(|_| core::hint::spin_loop());
             }
         }
+        self.lock.store(LOST, Relaxed);
         false
+    }
+
+    /// Takes the ring now, before no system call may be made any more.
+    pub fn prepare(&self, recording: &Recording, process: &Process) {
+        self.with(recording, process, |_| ());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel wipes in a child must be a ring that was not taken.
+    #[test]
+    fn zeros_have_no_ring() {
+        // SAFETY: what the test is about.
+        let shared: Shared = unsafe { core::mem::zeroed() };
+
+        // SAFETY: nobody else has it.
+        assert!(unsafe { (*shared.writer.get()).is_none() });
+        assert_eq!(shared.lock.load(Relaxed), FREE);
     }
 }

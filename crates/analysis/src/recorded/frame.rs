@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use residue_model::recording::{Code, Place, RecordedModule};
 
+use super::name::{Word, words};
+
 /// A function of a call path, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Frame {
@@ -42,6 +44,15 @@ impl Frame {
     /// The module's file name: `libfoo.so.1`.
     pub fn module_name(&self) -> Option<&str> {
         self.module.as_deref().map(file_name)
+    }
+
+    /// The function without what it gives and takes: `app::Cache::insert`. Rust's `<T as Trait>::method` stays as it is.
+    pub fn short_function(&self) -> Option<String> {
+        let function = self.function.as_deref()?;
+        match words(function) {
+            Word::Plain(name) => Some(name),
+            Word::Method { .. } => Some(function.to_owned()),
+        }
     }
 
     /// The source's file name, without folders.

@@ -2,6 +2,7 @@
 //!
 //! "Not freed at the end" is a fact, "grows" a finding, and lost is only what was looked for and nobody could reach.
 
+mod diff;
 mod estimate;
 mod filter;
 mod flame;
@@ -20,6 +21,7 @@ mod skip;
 mod sums;
 mod window;
 
+pub use diff::{Comparison, SiteChange, SiteChangeKind};
 pub use estimate::Estimate;
 pub use filter::Filter;
 pub use flame::{Flame, FlameNode};

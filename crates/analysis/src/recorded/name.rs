@@ -29,11 +29,26 @@ pub(super) fn words(function: &str) -> Word {
     let outline = outline(function);
     if let Some(at) = outline.find("operator").filter(|&at| is_word_start(&outline, at)) {
         // Behind `operator` a space belongs to the name.
-        let start = outline[..at].rfind(' ').map_or(0, |space| space + 1);
+        let start = own_start(&outline[..at]);
         return Word::Plain(outline[start..].to_owned());
     }
-    let name = outline.trim_end_matches(" const").trim_end();
-    Word::Plain(name.rsplit(' ').next().unwrap_or(name).to_owned())
+    let outline = outline.trim_end();
+    Word::Plain(outline[own_start(outline)..].to_owned())
+}
+
+/// Where the name begins behind what the function gives. Spaces in brackets and braces part nothing.
+fn own_start(outline: &str) -> usize {
+    let mut depth = 0_u32;
+    let mut start = 0;
+    for (at, letter) in outline.char_indices() {
+        match letter {
+            '(' | '{' => depth += 1,
+            ')' | '}' => depth = depth.saturating_sub(1),
+            ' ' if depth == 0 => start = at + 1,
+            _ => {}
+        }
+    }
+    start
 }
 
 fn is_word_start(text: &str, at: usize) -> bool {
@@ -75,20 +90,30 @@ fn split_as(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The text without what is in brackets, and nothing from the parameters on.
-fn outline(text: &str) -> String {
+/// The text without what templates and functions take. Braces are names: `{closure}`, `{lambda(int)#1}`.
+pub(super) fn outline(text: &str) -> String {
+    const ANONYMOUS: &str = "(anonymous namespace)";
     let mut kept = String::new();
-    let mut depth = 0_usize;
+    let (mut depth, mut braces, mut passed) = (0_usize, 0_usize, 0_usize);
     for (at, letter) in text.char_indices() {
-        let is_operator =
-            depth == 0 && kept.trim_end_matches(['<', '>', '=', '-', '(']).ends_with("operator");
+        if at < passed {
+            continue;
+        }
+        let rest = &text[at..];
+        let is_operator = depth == 0 && kept.trim_end_matches(['<', '>', '=', '-']).ends_with("operator");
         match letter {
+            '{' if depth == 0 => (braces, kept) = (braces + 1, kept + "{"),
+            '}' if depth == 0 => (braces, kept) = (braces.saturating_sub(1), kept + "}"),
+            _ if braces > 0 && depth == 0 => kept.push(letter),
+            '(' if depth == 0 && rest.starts_with(ANONYMOUS) => {
+                kept.push_str(ANONYMOUS);
+                passed = at + ANONYMOUS.len();
+            }
             '<' | '>' if is_operator => kept.push(letter),
-            '(' if text[at..].starts_with("(anonymous namespace)") => depth += 1,
-            '(' if is_operator && text[at..].starts_with("()") => return kept + "()",
-            '(' | '{' if depth == 0 && !kept.ends_with("::") && !kept.is_empty() && letter == '(' => break,
-            '<' | '(' | '{' => depth += 1,
-            '>' | ')' | '}' => depth = depth.saturating_sub(1),
+            '(' if is_operator && rest.starts_with("()") => return kept + "()",
+            '(' if depth == 0 && !kept.is_empty() && !kept.ends_with("::") => break,
+            '<' | '(' => depth += 1,
+            '>' | ')' => depth = depth.saturating_sub(1),
             _ if depth == 0 => kept.push(letter),
             _ => {}
         }
@@ -116,7 +141,16 @@ mod tests {
             "std::vector::_M_realloc_insert"
         );
         assert_eq!(plain("app::Cache::size() const"), "app::Cache::size");
-        assert_eq!(plain("app::(anonymous namespace)::helper(int)"), "app::::helper");
+        assert_eq!(plain("app::(anonymous namespace)::helper(int)"), "app::(anonymous namespace)::helper");
+    }
+
+    #[test]
+    fn closures_keep_theirs() {
+        assert_eq!(plain("app::main::{{closure}}"), "app::main::{{closure}}");
+        assert_eq!(
+            plain("main::{lambda(int, int)#1}::operator()(int, int) const"),
+            "main::{lambda(int, int)#1}::operator()"
+        );
     }
 
     #[test]

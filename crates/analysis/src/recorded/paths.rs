@@ -202,3 +202,102 @@ impl Interned {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use regex::Regex;
+    use residue_testkit::Sketch;
+
+    use super::*;
+
+    /// The functions and lines of the paths to where memory was asked for, the innermost first.
+    fn asked(stacks: &[&[&str]], skip: &Skip) -> Vec<String> {
+        let sketch = Sketch::of("app", 1, Duration::from_secs(1));
+        let recording = stacks.iter().fold(sketch, |sketch, frames| sketch.stack(frames)).build();
+        let paths = Paths::of(&recording, skip);
+        let told = |frame: &Frame| {
+            let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+            frame.function.as_deref().unwrap_or("?").to_owned() + &line
+        };
+        let path = |stack| paths.frames(paths.asked(stack)).map(told).collect::<Vec<_>>().join(" ");
+        recording.stacks.iter().map(|sums| path(sums.stack)).collect()
+    }
+
+    #[test]
+    fn who_only_passes_on_is_not_who_asked() {
+        let stacks: [&[&str]; 8] = [
+            &["strdup in /lib/libc.so.6", "copy at a.c:5", "main at a.c:9"],
+            &["? in /lib/libc.so.6", "? in /lib/libstdc++.so.6", "copy at a.c:5", "main at a.c:9"],
+            &["__GI___strdup", "xstrdup at util.c:3", "copy at a.c:5", "main at a.c:9"],
+            &[
+                "operator new(unsigned long)",
+                "inlined __gnu_cxx::new_allocator<int>::allocate(unsigned long, void const*) at new_allocator.h:114",
+                "void std::vector<int>::_M_realloc_insert<int>(int&&) at vector.tcc:440",
+                "copy at a.c:5",
+                "main at a.c:9",
+            ],
+            &[
+                "alloc::raw_vec::finish_grow",
+                "<alloc::vec::Vec<T> as core::iter::FromIterator<T>>::from_iter",
+                "<u8 as alloc::slice::hack::ConvertVec>::to_vec",
+                "copy at a.c:5",
+                "main at a.c:9",
+            ],
+            &["g_malloc in /lib/libglib-2.0.so.0", "copy at a.c:5", "main at a.c:9"],
+            &["PyObject_Malloc in /usr/bin/python3", "copy at a.c:5", "main at a.c:9"],
+            &["malloc@plt", "__rust_alloc", "copy at a.c:5", "main at a.c:9"],
+        ];
+        for (path, stack) in asked(&stacks, &Skip::default()).iter().zip(stacks) {
+            assert_eq!(path, "copy:5 main:9", "{stack:?}");
+        }
+    }
+
+    /// A program's own function may have a name that looks like an allocator's, or give what the library has.
+    #[test]
+    fn who_asks_under_such_a_name_is_who_asked() {
+        let stacks: [&[&str]; 6] = [
+            &["malloc in libc.so.6", "lose_malloc"],
+            &["std::vector<int> app::make<int>(int)"],
+            &["core::Engine::run()"],
+            &["<app::Store as core::clone::Clone>::clone"],
+            &["alloc_pages", "main"],
+            &["app::std::thing"],
+        ];
+        let paths = asked(&stacks, &Skip::default());
+        for (path, stack) in paths.iter().zip(stacks) {
+            let own = if stack[0].ends_with("libc.so.6") { stack[1] } else { stack[0] };
+            assert!(path.starts_with(own), "{path}: {stack:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_nothing_else_is_kept() {
+        assert_eq!(
+            asked(&[&["malloc in libc.so.6", "? in ld-linux-x86-64.so.2"]], &Skip::default()),
+            ["malloc ?"]
+        );
+    }
+
+    #[test]
+    fn users_have_wrappers_too() {
+        let skip = Skip { also: Some(Regex::new("^pool_").expect("a pattern")) };
+        assert_eq!(asked(&[&["malloc", "pool_take at p.c:7", "main"]], &skip), ["main"]);
+    }
+
+    /// A tree is built by a function that calls itself on either of two lines: one path, however deep.
+    #[test]
+    fn recursion_is_told_once() {
+        let stacks: [&[&str]; 4] = [
+            &["grow at t.c:3", "grow at t.c:8", "main at t.c:20"],
+            &["grow at t.c:3", "grow at t.c:9", "grow at t.c:8", "grow at t.c:9", "main at t.c:20"],
+            &["leaf at t.c:1", "b at t.c:5", "a at t.c:4", "b at t.c:5", "a at t.c:4", "main at t.c:20"],
+            &["b at t.c:6", "a at t.c:4", "b at t.c:5", "a at t.c:4", "main at t.c:20"],
+        ];
+        assert_eq!(
+            asked(&stacks, &Skip::default()),
+            ["grow:3 main:20", "grow:3 main:20", "leaf:1 b:5 a:4 main:20", "b:6 a:4 main:20"]
+        );
+    }
+}
