@@ -99,3 +99,88 @@ impl Readable {
         self.ranges[0] = whole;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pages of a mapping, of which some are taken away.
+    struct Pages(*mut u8, usize);
+
+    impl Pages {
+        fn new(count: usize) -> Pages {
+            let size = count * PAGE as usize;
+            Pages(sys::map(size).expect("there is memory"), size)
+        }
+
+        fn word(&self, page: u64, word: u64) -> u64 {
+            self.0 as u64 + page * PAGE + word * 8
+        }
+
+        fn take_away(&self, page: u64) {
+            // SAFETY: nobody refers to it.
+            unsafe { sys::unmap(self.word(page, 0) as *mut u8, PAGE as usize) };
+        }
+    }
+
+    impl Drop for Pages {
+        fn drop(&mut self) {
+            // SAFETY: as above; what was taken away is no harm here.
+            unsafe { sys::unmap(self.0, self.1) };
+        }
+    }
+
+    fn nothing() -> Readable {
+        Readable { ranges: [NOTHING; RANGES] }
+    }
+
+    #[test]
+    fn words_are_read_where_there_are_pages() {
+        let pages = Pages::new(4);
+        pages.take_away(3);
+        // SAFETY: the second page is there.
+        unsafe { (pages.word(1, 5) as *mut u64).write(77) };
+        let mut memory = nothing();
+
+        assert_eq!(memory.word(pages.word(1, 5)), Some(77));
+        assert_eq!(memory.word(pages.word(2, 511)), Some(0));
+        assert_eq!(memory.word(pages.word(3, 0)), None);
+        assert_eq!(memory.word(pages.word(0, 0) + 4), None, "not aligned");
+        for address in [0, 8, 4096, 1 << 47, u64::MAX - 7] {
+            assert_eq!(memory.word(address), None, "{address:x}");
+        }
+    }
+
+    #[test]
+    fn a_stack_is_one_as_far_as_it_has_no_hole() {
+        let pages = Pages::new(12);
+        pages.take_away(8);
+        let mut memory = nothing();
+        for page in [6, 2, 4, 9] {
+            assert_eq!(memory.word(pages.word(page, 1)), Some(0));
+        }
+
+        // From the second on upwards all were asked for; the ninth is beyond the hole.
+        assert!(memory.is_one(pages.word(2, 0), pages.word(4, 3)));
+        assert!(!memory.is_one(pages.word(6, 0), pages.word(9, 0)));
+        assert!(!memory.is_one(pages.word(6, 0), pages.word(8, 0)));
+        assert_eq!(memory.word(pages.word(3, 1)), Some(0));
+        assert_eq!(memory.word(pages.word(5, 1)), Some(0));
+        assert!(memory.is_one(pages.word(2, 0), pages.word(6, 3)));
+    }
+
+    #[test]
+    fn more_stacks_than_are_remembered_can_be_read_all_the_same() {
+        let pages = Pages::new(40);
+        let mut memory = nothing();
+        (1..40).step_by(2).for_each(|page| pages.take_away(page));
+
+        for _ in 0..2 {
+            assert!((0..40).step_by(2).all(|page| memory.word(pages.word(page, 2)) == Some(0)));
+            assert!((1..40).step_by(2).all(|page| memory.word(pages.word(page, 2)).is_none()));
+        }
+        memory.forget();
+        pages.take_away(38);
+        assert_eq!(memory.word(pages.word(38, 2)), None);
+    }
+}
