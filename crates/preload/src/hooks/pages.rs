@@ -24,13 +24,17 @@ macro_rules! hook_of_six {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name() {
             core::arch::naked_asm!(
+                ".cfi_startproc",
                 "mov rax, rsp",
                 "sub rsp, 8",
                 "push rbp",
                 "push rax",
+                ".cfi_def_cfa_offset 32",
                 "call {inner}",
                 "add rsp, 24",
+                ".cfi_def_cfa_offset 8",
                 "ret",
+                ".cfi_endproc",
                 inner = sym $inner,
             )
         }

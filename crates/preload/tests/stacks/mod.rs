@@ -45,6 +45,10 @@ pub fn forget() {
     STATE.set(null_mut());
     SEGMENT.header().nodes.store(0, Relaxed);
     SEGMENT.index().iter().for_each(|slot| slot.store(0, Relaxed));
+    for node in SEGMENT.nodes() {
+        node.code.store(0, Relaxed);
+        node.caller.store(0, Relaxed);
+    }
     RULES.unloaded();
 }
 
