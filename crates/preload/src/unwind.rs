@@ -50,7 +50,7 @@ pub struct Captured {
 }
 
 /// What a thread keeps from one capture to the next. All zeros is one that keeps nothing, which a thread that takes over
-/// the memory of another has to begin with. It is large; only what deep stacks need of it is ever touched.
+/// the memory of another has to begin with, and one that comes to another segment. It is large; only what deep stacks need of it is ever touched.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Thread {

@@ -3,6 +3,7 @@
 mod libraries;
 mod stacks;
 
+use std::arch::global_asm;
 use std::ffi::{c_int, c_long, c_void};
 use std::hint::black_box;
 use std::sync::atomic::Ordering::Relaxed;
@@ -140,11 +141,85 @@ fn a_stack_that_did_not_change_is_the_same_node() {
     assert_ne!(seen[0], seen[1]);
 }
 
-/// The rules of a library must not outlive it: another one at the same place has frames of other sizes.
+// Code that is never run. Its frames are made by hand, in memory that is no stack.
+global_asm!(
+    ".pushsection .text.made, \"ax\", @progbits",
+    ".globl residue_made_saving, residue_made_framed, residue_made_plain, residue_made_outermost",
+    ".cfi_startproc",
+    "nop",
+    ".cfi_def_cfa rsp, 24",
+    ".cfi_offset rbp, -16",
+    "nop",
+    "residue_made_saving:",
+    "nop",
+    ".cfi_def_cfa rbp, 16",
+    "nop",
+    "residue_made_framed:",
+    "nop",
+    ".cfi_def_cfa rsp, 16",
+    ".cfi_same_value rbp",
+    "nop",
+    "residue_made_plain:",
+    "nop",
+    ".cfi_undefined rip",
+    "nop",
+    "residue_made_outermost:",
+    "nop",
+    ".cfi_endproc",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    static residue_made_saving: u8;
+    static residue_made_framed: u8;
+    static residue_made_plain: u8;
+    static residue_made_outermost: u8;
+}
+
+/// What was seen last is only used again where every word and register that it rests on is as it was.
+#[test]
+fn a_stack_that_changed_in_one_word_is_another() {
+    let saving = &raw const residue_made_saving as u64;
+    let framed = &raw const residue_made_framed as u64;
+    let plain = &raw const residue_made_plain as u64;
+    let outermost = &raw const residue_made_outermost as u64;
+    let mut recorder = Recorder::new();
+    let mut stack = Box::new([0_u64; 64]);
+    let start = stack.as_ptr() as u64;
+    let at = |word: u64| start + word * 8;
+    // `saving` keeps `rbp` in word 1 and returns to `framed`, whose `rbp` points to word 10, or to word 20.
+    for (word, value) in [(1, at(10)), (2, framed), (11, plain), (21, outermost)] {
+        stack[word] = value;
+    }
+    let inner = |bp| Registers { pc: saving, sp: at(0), bp };
+    let outer = |bp| Registers { pc: framed, sp: at(3), bp };
+    let mut look = |registers, expected: &[u64]| {
+        let captured = recorder.capture(registers);
+        assert!(!captured.is_cut);
+        assert_eq!(recorder.frames(captured), expected);
+        captured.stack
+    };
+
+    let first = look(inner(0), &[saving, framed, plain]);
+    assert_eq!(look(inner(5), &[saving, framed, plain]), first, "nothing rests on what rbp is there");
+    stack[1] = at(20);
+    look(inner(0), &[saving, framed, outermost]);
+    look(outer(at(10)), &[framed, plain]);
+    look(outer(at(20)), &[framed, outermost]);
+    look(outer(at(10)), &[framed, plain]);
+    stack[13] = outermost;
+    look(outer(at(10)), &[framed, plain, outermost]);
+    stack[1] = at(10);
+    assert_ne!(look(inner(0), &[saving, framed, plain, outermost]), first);
+    stack[13] = 0;
+    assert_eq!(look(inner(0), &[saving, framed, plain]), first);
+}
+
+/// The rules of a library must not outlive it: another one at the same place has the same code, but for the sizes of frames.
 #[test]
 fn a_library_in_the_place_of_another_has_its_own_rules_and_row() {
-    let small = Library::build_with("plugin.c", "gcc", &["-O2", "-DSIZE=16"]);
-    let large = Library::build_with("plugin.c", "gcc", &["-O2", "-DSIZE=400"]);
+    let small = Library::build_with("plugin.c", "gcc", &["-O2", "-DSIZE=400"]);
+    let large = Library::build_with("plugin.c", "gcc", &["-O2", "-DSIZE=800"]);
     let mut recorder = Recorder::new();
     let mut theirs_too = vec![0; 100];
     let mut places: Vec<(u64, &str, u64)> = Vec::new();
@@ -262,7 +337,7 @@ fn a_walk_ends_where_memory_does() {
     let end = pages as u64 + 8192;
 
     recurse(1, &mut |registers| {
-        for sp in [end - 8, end, end + 4096, 0, 8, u64::MAX - 7, 1 << 63, pages as u64 + 1] {
+        for sp in [end - 8, end, 0, 8, u64::MAX - 7, 1 << 63, pages as u64 + 1] {
             let captured = recorder.capture(Registers { sp, ..registers });
             assert!(captured.is_cut, "{sp:x}");
             assert_eq!(recorder.frames(captured), [registers.pc], "{sp:x}");
@@ -270,6 +345,40 @@ fn a_walk_ends_where_memory_does() {
         assert!(!recorder.capture(registers).is_cut);
     });
     unsafe { munmap(pages, 4 * 4096) };
+}
+
+/// Programs put anything into registers, and compilers' rules are sometimes wrong.
+#[test]
+fn no_registers_harm_the_program() {
+    let mut recorder = Recorder::new();
+    let heap: Vec<u64> = (0..10_000).map(|number| number * 0x1234_5678_9abc).collect();
+    let pages = map(8 * 4096, 3);
+    unsafe { assert_eq!(mprotect(pages.add(4 * 4096), 4096, 0), 0) };
+    let code = a_walk_ends_where_memory_does as *const () as u64;
+    let libc_code = std::process::abort as *const () as u64;
+    let mut random = 1_u64;
+    let mut pick = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 16) % below
+    };
+
+    recurse(3, &mut |registers| {
+        for _ in 0..50_000 {
+            let mut place = || match pick(5) {
+                0 => registers.sp + pick(300) * 8,
+                1 => heap.as_ptr() as u64 + pick(10_000) * 8,
+                2 => pages as u64 + pick(8 * 4096),
+                3 => pages as u64 + 4 * 4096 - pick(20) * 8,
+                _ => pick(u64::MAX),
+            };
+            let (sp, bp) = (place(), place());
+            let pc = [registers.pc, code, libc_code][pick(3) as usize] + pick(3000);
+            let captured = recorder.capture(Registers { pc, sp, bp });
+            assert_eq!(recorder.frames(captured).first(), Some(&pc));
+        }
+        assert!(!recorder.capture(registers).is_cut);
+    });
+    unsafe { munmap(pages, 8 * 4096) };
 }
 
 /// A stack that was unmapped may be asked for again by the next one that stands there, which is smaller.

@@ -39,8 +39,10 @@ struct State {
     theirs: [u64; MOST],
 }
 
-/// Empties the tree, which is small for all the stacks that there are. No probe may be running.
+/// Empties the tree, which is small for all the stacks that there are. This thread begins anew; no other may be left that
+/// looked.
 pub fn forget() {
+    STATE.set(null_mut());
     SEGMENT.header().nodes.store(0, Relaxed);
     SEGMENT.index().iter().for_each(|slot| slot.store(0, Relaxed));
     for node in SEGMENT.nodes() {
