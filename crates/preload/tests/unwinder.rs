@@ -215,6 +215,36 @@ fn a_stack_that_changed_in_one_word_is_another() {
     assert_eq!(look(inner(0), &[saving, framed, plain]), first);
 }
 
+/// Wrong unwind information, and registers that are no frame pointers, lead anywhere.
+#[test]
+fn a_caller_further_in_on_the_same_stack_is_none() {
+    let framed = &raw const residue_made_framed as u64;
+    let plain = &raw const residue_made_plain as u64;
+    let mut recorder = Recorder::new();
+    let (stack, other) = (map(4096, 3), map(2 << 20, 3));
+    let (start, far) = (stack as u64, other as u64 + (1 << 20));
+    for place in [start + 8, start + 10 * 8 + 8, far + 8] {
+        unsafe { (place as *mut u64).write(plain) };
+    }
+    let mut look = |pc, bp, expected: &[u64]| {
+        let captured = recorder.capture(Registers { pc, sp: start + 64, bp });
+        assert_eq!(recorder.frames(captured), expected);
+        assert_eq!(captured.is_cut, expected.len() == 1);
+    };
+
+    look(framed, start + 80, &[framed, plain]);
+    look(framed, start, &[framed]);
+    look(framed, far, &[framed, plain]);
+    // No image has this code: only a frame pointer into the stack itself is believed.
+    look(start, start + 80, &[start, plain]);
+    look(start, start, &[start]);
+    look(start, far, &[start]);
+    unsafe {
+        munmap(stack, 4096);
+        munmap(other, 2 << 20);
+    }
+}
+
 /// The rules of a library must not outlive it: another one at the same place has the same code, but for the sizes of frames.
 #[test]
 fn a_library_in_the_place_of_another_has_its_own_rules_and_row() {
