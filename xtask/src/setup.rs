@@ -13,6 +13,7 @@ const PACKAGES: [&str; 14] = [
     "gcc",
     "gcc-multilib",
     "gdb",
+    "heaptrack",
     "libcap2-bin",
     "libjemalloc-dev",
     "libjemalloc2",

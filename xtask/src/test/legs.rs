@@ -47,9 +47,11 @@ fn test() -> Result<String> {
     // Programs in C and Python load it: to cargo nothing depends on it.
     bare(&["build", "--package", "residue-capi"])?;
     if works(&mut cargo(&["nextest", "--version"])) {
-        shell::run_and_note(&mut cargo(&["nextest", "run", "--workspace"]), "Summary")
+        // All that fail, in one run: on another machine each run is dear.
+        let tests = ["nextest", "run", "--workspace", "--no-fail-fast"];
+        shell::run_and_note(&mut cargo(&tests), "Summary")
     } else {
-        let tests = ["test", "--workspace", "--lib", "--bins", "--tests"];
+        let tests = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
         let note = shell::run_and_note(&mut cargo(&tests), "test result")?;
         Ok(format!("without nextest; the last of them: {note}"))
     }
