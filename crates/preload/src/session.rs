@@ -9,6 +9,7 @@ use residue_recording::wire::{
 
 use crate::process::{self, Recording};
 use crate::ring::ring_doorbell;
+use crate::segment::Segment;
 use crate::sys::{self, Errno, File, Resource};
 use crate::weak::weak;
 
@@ -56,26 +57,34 @@ pub fn open(environment: Environment) -> Option<Recording> {
 
 fn make_segment(path: &mut Path, control: &'static Control) -> Option<Recording> {
     let rings = affordable_rings()?;
-    let size = Layout::of(rings).size;
     let file = create(path)?;
-    file.set_length(size).ok()?;
-    let base = file.map(size).ok()?;
+    let segment = fill(&file, rings);
+    if segment.is_none() {
+        // A collector that maps it would find no memory behind it.
+        let _ = file.set_length(0);
+    }
+    Some(Recording { segment: segment?, control, interval: control.sample_interval.load(Relaxed) })
+}
+
+fn fill(file: &File, rings: u32) -> Option<Segment> {
+    let layout = Layout::of(rings);
+    file.set_length(layout.size).ok()?;
+    let base = file.map(layout.size).ok()?;
     // A core of the program must not grow by it; where the kernel cannot, it does.
-    let _ = sys::advise(base, size, sys::ADVICE_DONT_DUMP);
-    let rings_start = Layout::of(rings).rings;
-    if !sys::allow(base.wrapping_add(rings_start), size - rings_start, false) {
-        return None;
-    }
+    let _ = sys::advise(base, layout.size, sys::ADVICE_DONT_DUMP);
     // Touching what has no memory behind it would end the program.
-    if !sys::populate(base, Layout::of(0).modules) {
+    let is_ours = sys::allow(base.wrapping_add(layout.rings), layout.size - layout.rings, false)
+        && sys::populate(base, layout.modules);
+    let Some(segment) = process::segment_at(base, rings).filter(|_| is_ours) else {
+        // SAFETY: just mapped, and nobody knows of it.
+        unsafe { sys::unmap(base, layout.size) };
         return None;
-    }
-    let segment = process::segment_at(base, rings)?;
+    };
     let header = segment.header();
     header.version.store(VERSION, Relaxed);
     header.rings.store(rings, Relaxed);
     header.magic.store(MAGIC, Release);
-    Some(Recording { segment, control, interval: control.sample_interval.load(Relaxed) })
+    Some(segment)
 }
 
 fn create(path: &mut Path) -> Option<File> {
