@@ -5,12 +5,13 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use residue_recording::wire::Header;
 
+use super::cfi::{self, Workspace};
 use super::kept::Place;
 use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::{cfi, modules, tree};
+use super::{modules, tree};
 use crate::segment::Segment;
 use crate::sys;
 
@@ -102,10 +103,10 @@ impl Default for Rules {
 impl View<'_> {
     /// The rule for the code at an address.
     #[inline]
-    pub(super) fn rule(&self, address: u64) -> Packed {
+    pub(super) fn rule(&self, address: u64, workspace: &mut Workspace) -> Packed {
         let known =
             self.slots.and_then(|slots| slots.get(address)).filter(|rule| rule.is_of(self.generation()));
-        known.unwrap_or_else(|| self.find(address))
+        known.unwrap_or_else(|| self.find(address, workspace))
     }
 
     /// The place of a frame that is called from the one at another place.
@@ -124,7 +125,8 @@ impl View<'_> {
     }
 
     #[cold]
-    fn find(&self, address: u64) -> Packed {
+    #[inline(never)]
+    fn find(&self, address: u64, workspace: &mut Workspace) -> Packed {
         let Some(object) = self.rules.object(address) else {
             // Not kept: a library may be loaded there later, and nobody says when. Where libraries that were loaded later
             // are not told, this may be one.
@@ -137,7 +139,7 @@ impl View<'_> {
         let Some(module) = modules::number(self.segment, &object, path) else {
             return Packed::new(Rule::Cut, 0, self.generation());
         };
-        let rule = Packed::new(cfi::rule(&object, address), module, self.generation());
+        let rule = Packed::new(cfi::rule(&object, address, workspace), module, self.generation());
         self.rules.table.put(address, rule);
         rule
     }
