@@ -93,6 +93,7 @@ impl Thread {
             self.forget();
         }
         let state = State { pc: registers.pc.wrapping_sub(1), sp: registers.sp, bp: registers.bp };
+        self.readable.begin(state.sp);
         let (stop, count) = self.walk(state, &view);
         let place = match stop {
             Stop::Met(number) if number + count < DEEPEST => self.join(number, count, &view),
@@ -103,6 +104,9 @@ impl Thread {
                 self.tell_innermost(count, &view)
             }
         };
+        if self.readable.strayed() {
+            self.kept.forget();
+        }
         Captured { stack: place.node, is_cut: place.is_cut }
     }
 
