@@ -362,8 +362,8 @@ fn made_code_without_frame_pointers_is_not_guessed_at() {
 #[test]
 fn a_walk_ends_where_memory_does() {
     let mut recorder = Recorder::new();
-    let pages = map(3 * 4096, 3);
-    unsafe { assert_eq!(mprotect(pages.add(8192), 4096, 0), 0) };
+    let pages = map(4 * 4096, 3);
+    unsafe { assert_eq!(mprotect(pages.add(8192), 8192, 0), 0) };
     let end = pages as u64 + 8192;
 
     recurse(1, &mut |registers| {
@@ -374,7 +374,7 @@ fn a_walk_ends_where_memory_does() {
         }
         assert!(!recorder.capture(registers).is_cut);
     });
-    unsafe { munmap(pages, 3 * 4096) };
+    unsafe { munmap(pages, 4 * 4096) };
 }
 
 /// Where a stack stood another one may stand, which is smaller.

@@ -1,12 +1,13 @@
 //! Sections of rows as a recording. Nothing that they say is believed before it was compared.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use residue_model::recording::{
-    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point, Program,
-    RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
+    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point,
+    Program, RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
 };
 use residue_model::{Bytes, Gap, Recording};
 use residue_recording::file::{
@@ -56,7 +57,8 @@ impl<'a> Sections<'a> {
         while !rest.is_empty() {
             let (start, after) = rest.split_at_checked(Section::SIZE).ok_or("a section begins at its end")?;
             let section = Section::read(start);
-            let size = section.rows.checked_mul(section.row.into()).and_then(|size| usize::try_from(size).ok());
+            let size =
+                section.rows.checked_mul(section.row.into()).and_then(|size| usize::try_from(size).ok());
             let (rows, after) =
                 size.and_then(|size| after.split_at_checked(size)).ok_or("a section is larger than all")?;
             if sections.insert(section.kind, (section.row, rows)).is_some() {
@@ -84,8 +86,15 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// Texts that are copied have no more bytes than that, all together: paths, arguments, reasons.
+const MOST_COPIED: usize = 64 << 20;
+
 /// All texts, each once.
-struct Texts(Vec<Arc<str>>);
+struct Texts {
+    shared: Vec<Arc<str>>,
+    /// Many rows may name one long text: so much more may be copied.
+    left: Cell<usize>,
+}
 
 impl Texts {
     fn of(sections: &Sections<'_>) -> Result<Texts> {
@@ -101,15 +110,18 @@ impl Texts {
             let text = bytes.get(at..behind).ok_or("a text stands behind all texts")?;
             Ok(std::str::from_utf8(text).map_err(|_| "a text is none")?.into())
         };
-        Ok(Texts(sections.rows(SectionKind::Texts)?.map(text).collect::<Result<_>>()?))
+        let shared = sections.rows(SectionKind::Texts)?.map(text).collect::<Result<_>>()?;
+        Ok(Texts { shared, left: Cell::new(MOST_COPIED) })
     }
 
     fn shared(&self, number: u32) -> Result<Arc<str>> {
-        self.0.get(number as usize).cloned().ok_or("a text is missing")
+        self.shared.get(number as usize).cloned().ok_or("a text is missing")
     }
 
     fn get(&self, number: u32) -> Result<String> {
-        Ok(self.shared(number)?.as_ref().to_owned())
+        let text = self.shared(number)?;
+        self.left.set(self.left.get().checked_sub(text.len()).ok_or("a long text stands everywhere")?);
+        Ok(text.as_ref().to_owned())
     }
 
     fn optional(&self, number: u32) -> Result<Option<Arc<str>>> {
@@ -158,8 +170,9 @@ fn modules(sections: &Sections<'_>, texts: &Texts) -> Result<Vec<RecordedModule>
 /// What hexadecimal digits say.
 fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    let pair =
-        |pair: &[u8]| Some((char::from(pair[0]).to_digit(16)? << 4) | char::from(*pair.get(1)?).to_digit(16)?);
+    let pair = |pair: &[u8]| {
+        Some((char::from(pair[0]).to_digit(16)? << 4) | char::from(*pair.get(1)?).to_digit(16)?)
+    };
     digits.chunks(2).map(|two| u8::try_from(pair(two)?).ok()).collect()
 }
 

@@ -67,6 +67,8 @@ mod ps_table;
 mod ps_views;
 #[cfg(target_os = "linux")]
 mod read;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record;
 #[cfg(target_os = "linux")]
 mod schema;
 #[cfg(target_os = "linux")]
