@@ -14,6 +14,7 @@ use super::table::{Slots, Table};
 use super::{modules, tree};
 use crate::segment::Segment;
 use crate::sys;
+use crate::weak::weak;
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const UNLOADED: u64 = 1 << 32;
@@ -161,9 +162,12 @@ fn add_program(rules: &Rules, segment: &Segment) {
 }
 
 fn auxiliary(kind: u64) -> u64 {
-    unsafe extern "C" {
-        fn getauxval(kind: u64) -> u64;
+    let getauxval = weak!("getauxval");
+    if getauxval.is_null() {
+        return 0;
     }
+    // SAFETY: it has this form in every C library.
+    let getauxval: unsafe extern "C" fn(u64) -> u64 = unsafe { core::mem::transmute(getauxval) };
     // SAFETY: it reads what the kernel left for the program.
     unsafe { getauxval(kind) }
 }
