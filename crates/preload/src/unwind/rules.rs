@@ -171,3 +171,25 @@ fn auxiliary(kind: u64) -> u64 {
     // SAFETY: it reads what the kernel left for the program.
     unsafe { getauxval(kind) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A generation has few bits. A program that unloads libraries all the time comes by each again.
+    #[test]
+    fn a_rule_of_long_ago_is_no_rule() {
+        let rules = Rules::new();
+        rules.table.put(5, Packed::new(Rule::Signal, 3, 0));
+        let known = || {
+            let generation = rules.changes.load(Relaxed) / UNLOADED;
+            rules.table.slots()?.get(5).filter(|rule| rule.is_of(generation))
+        };
+        assert!(known().is_some());
+
+        for _ in 0..GENERATIONS {
+            rules.unloaded();
+            assert_eq!(known(), None);
+        }
+    }
+}
