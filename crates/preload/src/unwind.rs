@@ -104,7 +104,7 @@ impl Thread {
                 self.tell_innermost(count, &view)
             }
         };
-        if self.readable.strayed() {
+        if self.readable.strayed() || view.is_unsure() {
             self.kept.forget();
         }
         Captured { stack: place.node, is_cut: place.is_cut }

@@ -1,5 +1,6 @@
 //! What is known of the code of a process, for all of its threads.
 
+use core::cell::Cell;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -39,6 +40,8 @@ pub(super) struct View<'a> {
     rules: &'a Rules,
     segment: &'a Segment,
     slots: Option<Slots>,
+    /// Some rule could not be told just now.
+    is_unsure: Cell<bool>,
 }
 
 impl Rules {
@@ -87,7 +90,13 @@ impl Rules {
 
     #[inline]
     pub(super) fn view<'a>(&'a self, segment: &'a Segment) -> View<'a> {
-        View { changes: self.changes.load(Acquire), rules: self, segment, slots: self.table.slots() }
+        View {
+            changes: self.changes.load(Acquire),
+            rules: self,
+            segment,
+            slots: self.table.slots(),
+            is_unsure: Cell::new(false),
+        }
     }
 
     fn object(&self, address: u64) -> Option<Object> {
@@ -121,6 +130,11 @@ impl View<'_> {
         }
     }
 
+    /// Whether some rule could not be told just now, and may be the next time.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_unsure.get()
+    }
+
     fn generation(&self) -> u64 {
         self.changes / UNLOADED
     }
@@ -130,7 +144,8 @@ impl View<'_> {
     fn find(&self, address: u64, workspace: &mut Workspace) -> Packed {
         let Some(object) = self.rules.object(address) else {
             // Not kept: a library may be loaded there later, and nobody says when. Where libraries that were loaded later
-            // are not told, this may be one.
+            // are not told, this may be one, or the list is being written.
+            self.is_unsure.set(!objects::are_told());
             let rule = if objects::are_told() { Rule::Guess } else { Rule::Cut };
             return Packed::new(rule, 0, self.generation());
         };
@@ -138,6 +153,7 @@ impl View<'_> {
         // The program has no name, having a row from the start; the kernel's own library has no path.
         let path = if name.contains(&b'/') { name } else { b"" };
         let Some(module) = modules::number(self.segment, &object, path) else {
+            self.is_unsure.set(true);
             return Packed::new(Rule::Cut, 0, self.generation());
         };
         let rule = Packed::new(cfi::rule(&object, address, workspace), module, self.generation());
