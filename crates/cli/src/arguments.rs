@@ -1,6 +1,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that a terminal shows")]
 
 mod blocks;
+mod report;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use residue::{Care, Options};
 
 use crate::values::{filter, size, time};
 pub(crate) use blocks::{BlocksArgs, HeapArgs, LeakRules, LeaksArgs, LossFailOn, RefsArgs, StillArgs};
+pub(crate) use report::{RecordedFailOn, ReportArgs, Sort};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Blocks(BlocksArgs),
     /// Who points at an address: blocks, variables, stacks, registers
     Refs(RefsArgs),
+    /// What a recording tells: who lost, grows, holds, wastes
+    Report(ReportArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),

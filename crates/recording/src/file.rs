@@ -8,8 +8,8 @@ mod rows;
 
 pub use row::Row;
 pub use rows::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow, ProgramRow, Section,
-    StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
+    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow, ProgramRow,
+    Section, StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
 };
 
 /// How a file begins. The first byte is no text, and the last one is changed by whoever converts line ends.

@@ -29,6 +29,7 @@ pub mod pipeline;
 mod plan;
 #[cfg(any(target_os = "linux", windows))]
 mod ps;
+mod recording;
 #[cfg(any(target_os = "linux", windows))]
 mod sampling;
 mod search;
@@ -54,6 +55,7 @@ pub use plan::{Plan, Progress};
 pub use ps::save;
 #[cfg(any(target_os = "linux", windows))]
 pub use ps::{Origin, Query, Request, areas, table};
+pub use recording::{recording, write_recording};
 pub use residue_analysis as analysis;
 pub use residue_model as model;
 pub use residue_report as report;

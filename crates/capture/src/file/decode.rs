@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use residue_model::recording::{
-    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point, Program,
-    RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
+    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point,
+    Program, RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
 };
 use residue_model::{Bytes, Gap, Recording};
 use residue_recording::file::{
@@ -56,7 +56,8 @@ impl<'a> Sections<'a> {
         while !rest.is_empty() {
             let (start, after) = rest.split_at_checked(Section::SIZE).ok_or("a section begins at its end")?;
             let section = Section::read(start);
-            let size = section.rows.checked_mul(section.row.into()).and_then(|size| usize::try_from(size).ok());
+            let size =
+                section.rows.checked_mul(section.row.into()).and_then(|size| usize::try_from(size).ok());
             let (rows, after) =
                 size.and_then(|size| after.split_at_checked(size)).ok_or("a section is larger than all")?;
             if sections.insert(section.kind, (section.row, rows)).is_some() {
@@ -158,8 +159,9 @@ fn modules(sections: &Sections<'_>, texts: &Texts) -> Result<Vec<RecordedModule>
 /// What hexadecimal digits say.
 fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    let pair =
-        |pair: &[u8]| Some((char::from(pair[0]).to_digit(16)? << 4) | char::from(*pair.get(1)?).to_digit(16)?);
+    let pair = |pair: &[u8]| {
+        Some((char::from(pair[0]).to_digit(16)? << 4) | char::from(*pair.get(1)?).to_digit(16)?)
+    };
     digits.chunks(2).map(|two| u8::try_from(pair(two)?).ok()).collect()
 }
 

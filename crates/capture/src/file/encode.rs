@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use residue_model::Recording;
-use residue_model::recording::{AllocationKind, End, Mark, Place, Point, Program, StackSums, Timeline, Totals};
+use residue_model::recording::{
+    AllocationKind, End, Mark, Place, Point, Program, StackSums, Timeline, Totals,
+};
 use residue_recording::file::{
     AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow, ProgramRow,
     Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
@@ -23,7 +25,8 @@ pub(super) fn recording(recording: &Recording) -> Vec<u8> {
     out.rows(SectionKind::Timeline, timeline(&recording.timeline));
     marks(&recording.marks, &mut texts, &mut out);
     out.rows(SectionKind::Totals, [totals(&recording.totals)]);
-    let gap = |gap: &residue_model::Gap| GapRow { what: texts.number(&gap.what), why: texts.number(&gap.why) };
+    let gap =
+        |gap: &residue_model::Gap| GapRow { what: texts.number(&gap.what), why: texts.number(&gap.why) };
     let gaps: Vec<GapRow> = recording.gaps.iter().map(gap).collect();
     out.rows(SectionKind::Gaps, gaps);
     out.rows(SectionKind::Texts, texts.rows);

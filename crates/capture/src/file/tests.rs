@@ -2,8 +2,8 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use residue_model::recording::{
-    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point, Program,
-    RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
+    Ages, AllocationKind, CallTree, Code, CodeId, End, Histogram, Mark, MarkSums, Node, Place, Point,
+    Program, RecordedModule, Sampling, StackId, StackSums, Timeline, Total, Totals,
 };
 use residue_model::{Bytes, Gap, Recording};
 use residue_target::ErrorKind;
@@ -45,7 +45,11 @@ fn full() -> Recording {
         stacks: vec![stack(2), StackSums { kind: AllocationKind::Mapping, ..StackSums::default() }],
         timeline: Timeline {
             slot: Duration::from_millis(10),
-            totals: vec![Total { rss: Some(Bytes(4096)), ..Total::default() }, Total::default(), Total::default()],
+            totals: vec![
+                Total { rss: Some(Bytes(4096)), ..Total::default() },
+                Total::default(),
+                Total::default(),
+            ],
         },
         marks: vec![Mark {
             name: "load".into(),
@@ -60,7 +64,10 @@ fn full() -> Recording {
 }
 
 fn places() -> Vec<Place> {
-    vec![Place { function: Some("grow".into()), line: Some(7), is_inlined: true, ..Place::default() }, Place::default()]
+    vec![
+        Place { function: Some("grow".into()), line: Some(7), is_inlined: true, ..Place::default() },
+        Place::default(),
+    ]
 }
 
 fn stack(number: u32) -> StackSums {
@@ -98,7 +105,8 @@ fn an_older_recording_is_replaced_whole() {
     let path = folder.path().join("a.residue");
     write(&full(), &path).expect("it is written");
 
-    write(&Recording { calls: CallTree::default(), stacks: vec![], marks: vec![], ..full() }, &path).expect("again");
+    write(&Recording { calls: CallTree::default(), stacks: vec![], marks: vec![], ..full() }, &path)
+        .expect("again");
 
     assert_eq!(open(&path).expect("it is read").stacks, []);
 }

@@ -15,6 +15,7 @@ pub(crate) mod map;
 pub(crate) mod ps;
 pub(crate) mod read;
 pub(crate) mod refs;
+pub(crate) mod report;
 pub(crate) mod search;
 #[cfg(windows)]
 pub(crate) mod selfcheck;

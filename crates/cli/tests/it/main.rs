@@ -70,6 +70,7 @@ mod read;
 #[cfg(target_os = "linux")]
 mod schema;
 #[cfg(target_os = "linux")]
+mod report;
 mod search;
 #[cfg(target_os = "linux")]
 mod targets;
