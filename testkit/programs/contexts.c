@@ -38,7 +38,7 @@ __attribute__((noinline)) static void lose_in_coroutine(void)
 
 __attribute__((noinline)) static void descend(struct coroutine *self, unsigned depth)
 {
-    void *block;
+    void *volatile block;
     if (depth > 0) {
         descend(self, depth - 1);
         __asm__ volatile("");

@@ -72,7 +72,7 @@ static void lose_with_thread_local_gone()
 }
 
 struct Local {
-    void *block = malloc(500);
+    void *volatile block = malloc(500);
     Local() { lose_with_thread_local_made(); }
     ~Local()
     {

@@ -48,7 +48,7 @@ __attribute__((noinline)) static void through_right(unsigned depth)
 }
 
 struct Holder {
-    void *block = malloc(32);
+    void *volatile block = malloc(32);
     ~Holder() { free(block); }
 };
 
@@ -60,7 +60,7 @@ __attribute__((noinline)) static void descend(unsigned depth)
     if (depth == 0)
         throw std::runtime_error("from the bottom, with a text that is too long to stand in the object itself");
     if (by_jump) {
-        free(malloc(depth));
+        spend(depth);
         descend(depth - 1);
     } else {
         Holder holder;

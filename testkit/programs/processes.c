@@ -90,7 +90,7 @@ static void by_fork(void)
 static void *allocate_always(void *end)
 {
     while (!__atomic_load_n((int *)end, __ATOMIC_ACQUIRE))
-        free(malloc(64));
+        spend(64);
     return NULL;
 }
 
@@ -103,7 +103,7 @@ static void storm(void)
     for (int i = 0; i < 200; i++) {
         pid_t child = fork();
         if (child == 0) {
-            free(malloc(64));
+            spend(64);
             _exit(i % 100);
         }
         await(child, i % 100);

@@ -52,14 +52,14 @@ static void on_tick(int number)
     if (inside || handled == times)
         return;
     lose_in_handler();
-    free(malloc(200));
+    spend(200);
     handled++;
 }
 
 static void on_tick_always(int number)
 {
     (void)number;
-    void *block = malloc(200);
+    void *volatile block = malloc(200);
     block = realloc(block, 400);
     free(block);
     handled += handled < times;
@@ -68,7 +68,7 @@ static void on_tick_always(int number)
 /* Deep and shallow by turns, so that no two interruptions look alike. */
 __attribute__((noinline)) static void allocate(unsigned depth)
 {
-    void *block;
+    void *volatile block;
     if (depth > 0)
         allocate(depth - 1);
     inside = 1;
@@ -76,6 +76,9 @@ __attribute__((noinline)) static void allocate(unsigned depth)
     inside = 0;
     if (block == NULL)
         give_up("malloc");
+    /* Long enough that most of the ticks come here, where a handler may. */
+    for (volatile int i = 0; i < 1000; i++)
+        ;
     inside = 1;
     free(block);
     inside = 0;
@@ -114,7 +117,7 @@ static void altstack(void)
     stand_elsewhere();
     handle(SIGUSR1, on_user, SA_ONSTACK);
     for (unsigned long i = 0; i < times; i++) {
-        free(malloc(10));
+        spend(10);
         raise(SIGUSR1);
     }
     lose_after();
@@ -162,7 +165,7 @@ static void *poke(void *target)
         pthread_kill(*(pthread_t *)target, SIGUSR2);
         while (__atomic_load_n(&handled, __ATOMIC_ACQUIRE) <= i)
             sched_yield();
-        free(malloc(BUSY));
+        spend(BUSY);
     }
     return NULL;
 }

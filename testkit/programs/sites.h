@@ -87,6 +87,16 @@ __attribute__((unused)) static void forget_sites(void)
         site->allocations = site->blocks = site->bytes = 0;
 }
 
+/* Allocates and frees at once: a compiler that sees both leaves both out. */
+__attribute__((unused, noinline)) static void spend(size_t size)
+{
+    void *block = malloc(size);
+    if (block == NULL)
+        give_up("malloc");
+    __asm__ volatile("" : : "r"(block) : "memory");
+    free(block);
+}
+
 /* Ends the program when it does not behave as it would by itself. */
 #define EXPECT(truth)                                                                                                  \
     do {                                                                                                               \

@@ -163,7 +163,7 @@ static volatile int started;
 static void *live_on(void *forever)
 {
     while (forever != NULL) {
-        free(malloc(100));
+        spend(100);
         __atomic_store_n(&started, 1, __ATOMIC_RELEASE);
     }
     return NULL;

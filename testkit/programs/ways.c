@@ -32,8 +32,10 @@ static void *lend(void)
 /* What was allocated elsewhere is lost where it grew. */
 static void lose_grown(void)
 {
-    for (int i = 0; i < 7; i++)
-        LOSE(3000, realloc(lend(), 3000));
+    for (int i = 0; i < 7; i++) {
+        void *block = lend();
+        LOSE(3000, realloc(block, 3000));
+    }
 }
 
 static void lose_reallocarray(void)

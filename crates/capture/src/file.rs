@@ -20,7 +20,9 @@ use residue_recording::file::{MAGIC, Row, Start, VERSION};
 use residue_target::{Error, ErrorKind, Result};
 
 /// Unpacked, no recording is larger: some hundred thousand call paths with all that there is to say of them.
-const MOST: u64 = 4 << 30;
+const MOST: u64 = 2 << 30;
+/// Nor does one pack as well as that: a small file cannot claim much memory.
+const MOST_FOLD: u64 = 2048;
 /// Good at numbers of which most digits are the same, and as fast as they are gathered.
 const LEVEL: i32 = 9;
 
@@ -41,8 +43,9 @@ pub fn open(path: &Path) -> Result<Recording> {
 pub fn read(mut input: impl Read, name: &str) -> Result<Recording> {
     let start = start(&mut input, name)?;
     let mut payload = Vec::new();
+    let most = start.packed.saturating_mul(MOST_FOLD).min(MOST);
     let unpacked = zstd::Decoder::new(input.take(start.packed))
-        .and_then(|decoder| decoder.take(start.size.min(MOST) + 1).read_to_end(&mut payload));
+        .and_then(|decoder| decoder.take(start.size.min(most) + 1).read_to_end(&mut payload));
     if unpacked.is_err() || payload.len() as u64 != start.size {
         let error = Error::new(ErrorKind::Syntax, format!("{name} is cut short or damaged"));
         return Err(

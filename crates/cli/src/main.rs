@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         #[cfg(target_os = "linux")]
         Command::Gdb(gdb) => cmd::gdb::run(gdb, &mut output),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        Command::Record(record) => cmd::record::run(record),
         #[cfg(any(target_os = "linux", windows))]
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         #[cfg(windows)]

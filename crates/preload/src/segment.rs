@@ -1,9 +1,10 @@
 //! The segment as a recorder sees it: memory that it maps once and never gives back.
 
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU8, AtomicU32};
 
+use crate::sys;
 use residue_recording::wire::{Header, INDEX_SLOTS, Layout, ModuleRow, NODES, Node, Ring};
 
 const LAYOUT: Layout = Layout::of(0);
@@ -43,9 +44,21 @@ impl Segment {
         self.part(LAYOUT.modules, LAYOUT.most_modules)
     }
 
+    /// The rows that are filled: the first is module 1.
+    pub fn filled_modules(&self) -> &'static [ModuleRow] {
+        let filled = self.header().modules.load(Acquire) as usize;
+        self.modules().get(..filled).unwrap_or_default()
+    }
+
     /// The paths and names.
     pub fn texts(&self) -> &'static [AtomicU8] {
         self.part(LAYOUT.texts, LAYOUT.most_texts)
+    }
+
+    /// A text of so many bytes; empty when there is none such.
+    pub fn text(&self, start: u32, length: u32) -> &'static [AtomicU8] {
+        let (start, length) = (start as usize, length as usize);
+        self.texts().get(start..start.saturating_add(length)).unwrap_or_default()
     }
 
     /// The index over the nodes.
@@ -89,20 +102,21 @@ pub struct Held {
 
 impl Held {
     /// Adds a text: its place among the texts. None, and said in the header, when they are full.
-    pub fn add_text(&self, text: impl IntoIterator<Item = u8>) -> Option<(u32, u32)> {
-        let taken = &self.segment.header().texts;
-        let start = taken.load(Relaxed);
-        let room = self.segment.texts().get(start as usize..).unwrap_or_default();
-        let mut length = 0;
-        for byte in text {
-            let Some(place) = room.get(length as usize) else {
-                self.segment.header().trouble.fetch_or(Header::FULL, Relaxed);
-                return None;
-            };
-            place.store(byte, Relaxed);
-            length += 1;
+    pub fn add_text(&self, text: &[u8]) -> Option<(u32, u32)> {
+        let header = self.segment.header();
+        let start = header.texts.load(Relaxed);
+        let room = self.segment.texts().get(start as usize..).and_then(|room| room.get(..text.len()));
+        // The file system that it is in may be full, and the kernel ends who touches what is not there.
+        let Some(room) = room.filter(|room| sys::populate(room.as_ptr().cast_mut().cast(), room.len()))
+        else {
+            header.trouble.fetch_or(Header::FULL, Relaxed);
+            return None;
+        };
+        for (byte, place) in text.iter().zip(room) {
+            place.store(*byte, Relaxed);
         }
-        taken.store(start + length, Release);
+        let length = u32::try_from(text.len()).ok()?;
+        header.texts.store(start + length, Release);
         Some((start, length))
     }
 
@@ -110,7 +124,10 @@ impl Held {
     pub fn add_module(&self, fill: impl FnOnce(&ModuleRow)) -> Option<u16> {
         let header = self.segment.header();
         let taken = header.modules.load(Relaxed);
-        let Some(row) = self.segment.modules().get(taken as usize) else {
+        let row = self.segment.modules().get(taken as usize);
+        let is_there =
+            |row: &&ModuleRow| sys::populate((&raw const **row).cast_mut().cast(), size_of::<ModuleRow>());
+        let Some(row) = row.filter(is_there) else {
             header.trouble.fetch_or(Header::FULL, Relaxed);
             return None;
         };
@@ -122,6 +139,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.segment.header().lock.fetch_and(0, AcqRel);
+        self.segment.header().lock.store(0, Release);
     }
 }

@@ -1,5 +1,6 @@
 //! Sections of rows as a recording. Nothing that they say is believed before it was compared.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -85,8 +86,15 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// Texts that are copied have no more bytes than that, all together: paths, arguments, reasons.
+const MOST_COPIED: usize = 64 << 20;
+
 /// All texts, each once.
-struct Texts(Vec<Arc<str>>);
+struct Texts {
+    shared: Vec<Arc<str>>,
+    /// Many rows may name one long text: so much more may be copied.
+    left: Cell<usize>,
+}
 
 impl Texts {
     fn of(sections: &Sections<'_>) -> Result<Texts> {
@@ -102,15 +110,18 @@ impl Texts {
             let text = bytes.get(at..behind).ok_or("a text stands behind all texts")?;
             Ok(std::str::from_utf8(text).map_err(|_| "a text is none")?.into())
         };
-        Ok(Texts(sections.rows(SectionKind::Texts)?.map(text).collect::<Result<_>>()?))
+        let shared = sections.rows(SectionKind::Texts)?.map(text).collect::<Result<_>>()?;
+        Ok(Texts { shared, left: Cell::new(MOST_COPIED) })
     }
 
     fn shared(&self, number: u32) -> Result<Arc<str>> {
-        self.0.get(number as usize).cloned().ok_or("a text is missing")
+        self.shared.get(number as usize).cloned().ok_or("a text is missing")
     }
 
     fn get(&self, number: u32) -> Result<String> {
-        Ok(self.shared(number)?.as_ref().to_owned())
+        let text = self.shared(number)?;
+        self.left.set(self.left.get().checked_sub(text.len()).ok_or("a long text stands everywhere")?);
+        Ok(text.as_ref().to_owned())
     }
 
     fn optional(&self, number: u32) -> Result<Option<Arc<str>>> {

@@ -157,6 +157,17 @@ fn a_caller_behind_its_callee_is_refused() {
     assert_eq!(error.to_string(), "x is damaged: a call path leads nowhere");
 }
 
+/// A small file must not make much of itself by naming one text many times.
+#[test]
+fn one_long_text_that_stands_everywhere_is_refused() {
+    let mut recording = full();
+    recording.program.command = vec!["a".repeat(1 << 20); 1000];
+
+    let refusal = super::decode::recording(&super::encode::recording(&recording));
+
+    assert_eq!(refusal, Err("a long text stands everywhere"));
+}
+
 proptest! {
     /// Whatever stands in the unpacked part, reading ends, and does not take more memory than the file pays for.
     #[test]

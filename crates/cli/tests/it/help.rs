@@ -64,3 +64,9 @@ fn the_version_is_that_of_the_package() {
     let version = help(&["--version"]);
     assert_eq!(version, format!("residue {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn help_of_record() {
+    assert_snapshot!(help(&["record", "--help"]));
+}

@@ -67,10 +67,12 @@ mod ps_table;
 mod ps_views;
 #[cfg(target_os = "linux")]
 mod read;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record;
+mod report;
 #[cfg(target_os = "linux")]
 mod schema;
 #[cfg(target_os = "linux")]
-mod report;
 mod search;
 #[cfg(target_os = "linux")]
 mod targets;
