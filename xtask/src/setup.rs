@@ -8,6 +8,7 @@ use crate::{libraries, packages, windows};
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
 const PACKAGES: [&str; 14] = [
     "chromium",
+    "dwz",
     "g++",
     "gcc",
     "gcc-multilib",

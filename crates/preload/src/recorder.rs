@@ -8,7 +8,7 @@ use residue_recording::wire::{Event, Kind};
 
 use crate::guard::{self, IN_ALLOCATOR, IN_RECORDER, OUTSIDE};
 use crate::process::{self, Process, Recording};
-use crate::ring::Writer;
+use crate::ring::{self, Writer};
 use crate::tls::Local;
 use crate::unwind::{self, Registers};
 use crate::{clock, names, real, sampling, sys, threads};
@@ -77,6 +77,10 @@ impl Passing {
             return Passing::Unseen;
         };
         match guard::place(local, caller.frame as usize) {
+            OUTSIDE if ring::is_given_up(recording.control) => {
+                drop_one(local);
+                Passing::Unseen
+            }
             OUTSIDE => {
                 local.entered.store(caller.frame as usize, Relaxed);
                 Passing::Recorded(Call { local, recording, caller })
@@ -291,6 +295,15 @@ impl Call {
         if let Some(process) = process::current(self.recording) {
             self.recording.segment.header().processes[process.slot as usize].dropped.fetch_add(1, Relaxed);
         }
+    }
+}
+
+/// Nobody takes events any more: those of a thread with a ring are counted.
+#[cold]
+fn drop_one(local: &Local) {
+    // SAFETY: this thread's memory; it is outside of the recorder.
+    if let Some(writer) = unsafe { local.thread.get().as_ref() }.and_then(|thread| thread.writer.as_ref()) {
+        writer.drop_one();
     }
 }
 

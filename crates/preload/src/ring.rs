@@ -59,6 +59,11 @@ impl Writer {
         self.ring.head.store(self.head, Release);
     }
 
+    /// An event is not written.
+    pub fn drop_one(&self) {
+        self.ring.dropped.fetch_add(1, Relaxed);
+    }
+
     /// A stack was not followed to its end.
     pub fn count_cut(&self) {
         self.ring.cut_stacks.fetch_add(1, Relaxed);
@@ -103,7 +108,7 @@ impl Writer {
     /// Waits for room as long as the collector lives.
     fn wait(&self) -> bool {
         let mut heartbeat = self.control.heartbeat.load(Relaxed);
-        if GIVEN_UP.load(Relaxed) == heartbeat + 1 {
+        if is_given_up(self.control) {
             return false;
         }
         let began = clock::now();
@@ -177,6 +182,22 @@ fn is_taken(segment: Segment, number: usize, ring: &Ring) -> bool {
             .state
             .compare_exchange(RingState::Free as u32, RingState::Taken as u32, AcqRel, Relaxed)
             .is_ok()
+}
+
+/// Whether the collector was given up, and has not moved since: nothing is to be written then.
+#[inline(always)]
+pub fn is_given_up(control: &Control) -> bool {
+    let given_up = GIVEN_UP.load(Relaxed);
+    given_up != 0 && stands(given_up, control)
+}
+
+#[cold]
+fn stands(given_up: u64, control: &Control) -> bool {
+    let stands = control.heartbeat.load(Relaxed) + 1 == given_up;
+    if !stands {
+        GIVEN_UP.store(0, Relaxed);
+    }
+    stands
 }
 
 /// Says to the collector that there is something to do.

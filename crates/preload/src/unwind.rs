@@ -23,7 +23,6 @@ use readable::Readable;
 pub use rules::Rules;
 use rules::View;
 use step::{Next, State, Step};
-use tree::Recent;
 
 use crate::segment::Segment;
 
@@ -60,7 +59,6 @@ pub struct Thread {
     /// A stack pointer that stood too deep, when it was seen last; 0 when none did.
     deep: u64,
     readable: Readable,
-    recent: Recent,
     kept: Kept,
     steps: [Step; DEEPEST],
 }
@@ -166,7 +164,7 @@ impl Thread {
         let mut place = outside;
         for at in (0..count).rev() {
             let step = &self.steps[at];
-            place = view.inside(place, step, &mut self.recent);
+            place = view.inside(place, step);
             self.kept.push(&step.state, place);
             if let Some(callee) = at.checked_sub(1) {
                 let callee = &self.steps[callee];
@@ -177,9 +175,9 @@ impl Thread {
     }
 
     /// The innermost steps as a stack of their own. What is kept stays.
-    fn tell_innermost(&mut self, count: usize, view: &View<'_>) -> Place {
-        let (steps, recent) = (&self.steps[..count.min(TOLD_OF_DEEP)], &mut self.recent);
+    fn tell_innermost(&self, count: usize, view: &View<'_>) -> Place {
+        let steps = &self.steps[..count.min(TOLD_OF_DEEP)];
         let nothing = Place { node: 0, is_cut: true, needs_bp: false };
-        steps.iter().rev().fold(nothing, |place, step| view.inside(place, step, recent))
+        steps.iter().rev().fold(nothing, |place, step| view.inside(place, step))
     }
 }

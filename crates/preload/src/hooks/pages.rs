@@ -81,7 +81,6 @@ fn whole_pages(size: usize) -> usize {
     size.checked_next_multiple_of(PAGE).unwrap_or(size)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the program's, and where it stands")]
 unsafe extern "C" fn mmap_called(
     address: *mut u8,
     size: usize,
@@ -126,7 +125,6 @@ unsafe extern "C" fn munmap_called(address: *mut u8, size: usize, frame: *const 
     answer
 }
 
-#[expect(clippy::too_many_arguments, reason = "the program's, and where it stands")]
 unsafe extern "C" fn mremap_called(
     old: *mut u8,
     old_size: usize,

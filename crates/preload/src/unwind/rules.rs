@@ -10,8 +10,7 @@ use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::tree::Recent;
-use super::{cfi, modules};
+use super::{cfi, modules, tree};
 use crate::segment::Segment;
 use crate::sys;
 
@@ -111,10 +110,10 @@ impl View<'_> {
 
     /// The place of a frame that is called from the one at another place.
     #[inline]
-    pub(super) fn inside(&self, caller: Place, step: &Step, recent: &mut Recent) -> Place {
+    pub(super) fn inside(&self, caller: Place, step: &Step) -> Place {
         let code = (step.state.pc.wrapping_add(1) & ADDRESS) | step.rule.module() << 48;
         let needs_bp = step.needs_bp(caller.needs_bp);
-        match recent.child(self.segment, caller.node, code) {
+        match tree::child(self.segment, caller.node, code) {
             Some(node) => Place { node, is_cut: caller.is_cut, needs_bp },
             None => Place { node: caller.node, is_cut: true, needs_bp },
         }

@@ -32,43 +32,6 @@ static HINTS: [AtomicU32; 16_384] = [const { AtomicU32::new(0) }; 16_384];
 static LEVELS_THERE: AtomicU32 = AtomicU32::new(0);
 static NODES_THERE: AtomicU32 = AtomicU32::new(0);
 
-<<<<<<< HEAD
-/// So many nodes a thread remembers.
-const RECENT: usize = 4096;
-
-/// The nodes that a thread needed last: the shared tree is spread over much memory. All zeros is none.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Recent([Known; RECENT]);
-
-/// What `child` said.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    code: u64,
-    caller: u32,
-    node: u32,
-}
-
-impl Recent {
-    /// The node of a frame that was called from `caller`'s; a new one if there was none. None when the tree is full.
-    #[inline]
-    pub(super) fn child(&mut self, segment: &Segment, caller: u32, code: u64) -> Option<u32> {
-        let mixed = (code ^ u64::from(caller) << 20).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let known = &mut self.0[(mixed >> 40) as usize % RECENT];
-        if known.code != code || known.caller != caller || known.node == 0 {
-            *known = Known { code, caller, node: child(segment, caller, code)? };
-        }
-        Some(known.node)
-    }
-}
-
-/// As it stands in the shared tree.
-#[cold]
-#[inline(never)]
-fn child(segment: &Segment, caller: u32, code: u64) -> Option<u32> {
-    let (index, nodes) = (segment.index(), segment.nodes());
-=======
 /// The node of a frame that was called from `caller`'s; a new one if there was none. None when the tree is full.
 pub(super) fn child(segment: &Segment, caller: u32, code: u64) -> Option<u32> {
     let hash = hash(caller, code);
@@ -91,7 +54,6 @@ fn is(segment: &Segment, number: u32, caller: u32, code: u64) -> bool {
 #[inline(never)]
 fn indexed(segment: &Segment, hash: u64, caller: u32, code: u64) -> Option<u32> {
     let tag = (hash as u32) & !NUMBER;
->>>>>>> h-preload
     let mut mine = 0;
     for level in 0..LEVELS {
         for slot in bucket(segment, level, hash)? {

@@ -107,7 +107,7 @@ impl Lookup {
             }
             None => Told::default(),
         };
-        gaps.add(image, &files, &told);
+        gaps.add(image, &files, &told, self);
         let symbols = Symbols::of(&files);
         let places = |address: &u64| symbols.complete(*address, told.places.get(address));
         Named { places: addresses.iter().map(places).collect(), gaps: gaps.list }
@@ -133,7 +133,9 @@ impl Gaps {
         self.list.push(Gap::new(format!("source lines of {}", self.image), why));
     }
 
-    fn add(&mut self, image: &ImageId, files: &Files, told: &Told) {
+    fn add(&mut self, image: &ImageId, files: &Files, told: &Told, how: &Lookup) {
+        let is_asked = how.debuginfod.as_ref().is_some_and(|debuginfod| !debuginfod.servers.is_empty());
+        let loaded = if is_asked { "; no debuginfod server has it" } else { ", or set DEBUGINFOD_URLS" };
         if image.build_id.is_none() && files.image.is_some() {
             self.names("it has no build ID: whether the file is still the one that ran cannot be told");
         }
@@ -146,9 +148,9 @@ impl Gaps {
         } else if files.lines().is_none() {
             self.lines(match &files.unloaded {
                 Some(unloaded) => format!("it has no debug information; {unloaded}"),
-                None => "it has no debug information: compile with -g, install its debug package, or set \
-                         DEBUGINFOD_URLS"
-                    .to_owned(),
+                None => format!(
+                    "it has no debug information: compile with -g, or install its debug package{loaded}"
+                ),
             });
         }
         for why in &told.stops {

@@ -9,7 +9,7 @@ use super::elf::{Elf, Sections, Slice, size};
 use super::functions::{Call, around};
 use super::names::{Name, Names};
 use super::rows::{Row, path, rows};
-use super::split::Split;
+use super::split::{Off, Split};
 use super::units::Units;
 
 /// What the debug information of an image tells of its addresses.
@@ -96,7 +96,7 @@ impl Told {
             rows => rows?,
         };
         let lines = Lines { units, unit, addresses, rows, paths: HashMap::new() };
-        let Some(off) = split.name_of(units.dwarf, unit)? else {
+        let Some(off) = Off::of(units.dwarf, unit)? else {
             return self.join(lines, units, unit);
         };
         for file in split.files(&off) {

@@ -67,3 +67,7 @@ fn objcopy(options: &[&str], from: &Path, to: &Path) {
 fn alone() -> Lookup {
     Lookup { debug_directories: Vec::new(), ..Lookup::default() }
 }
+
+fn hex(id: &[u8]) -> String {
+    id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
