@@ -84,10 +84,10 @@ pub struct Process {
     pub shared: &'static Shared,
 }
 
-/// The recording that this process is part of; `None`: its calls are passed on.
+/// The recording that this process is part of, which code at an address asks for; `None`: its calls are passed on.
 #[inline(always)]
-pub fn recording() -> Option<&'static Recording> {
-    if STATE.load(Acquire) == ON { known() } else { start() }
+pub fn recording(asking: usize) -> Option<&'static Recording> {
+    if STATE.load(Acquire) == ON { known() } else { start(Some(asking)) }
 }
 
 #[inline(always)]
@@ -115,8 +115,11 @@ pub fn looks_at_all() -> bool {
 /// Starts recording, once; `None` while it cannot be done yet, is being done, or will not be.
 #[cold]
 #[inline(never)]
-pub fn start() -> Option<&'static Recording> {
-    let environment = session::environment()?;
+pub fn start(asking: Option<usize>) -> Option<&'static Recording> {
+    if STATE.load(Relaxed) != NEW {
+        return None;
+    }
+    let environment = session::environment(asking)?;
     if STATE.compare_exchange(NEW, STARTING, AcqRel, Acquire).is_err() {
         return None;
     }
@@ -161,7 +164,8 @@ pub fn stop() {
 
 /// Prepares for that no system call may be made any more.
 pub fn bind() {
-    if let Some(recording) = recording()
+    if STATE.load(Acquire) == ON
+        && let Some(recording) = known()
         && let Some(process) = current(recording)
     {
         process.shared.prepare(recording, &process);

@@ -7,6 +7,7 @@ use residue_recording::wire::{
     CONTROL_FILE, Control, Layout, MAGIC, SEGMENT_PREFIX, SESSION_VARIABLE, VERSION,
 };
 
+use crate::elf;
 use crate::process::{self, Recording};
 use crate::ring::ring_doorbell;
 use crate::segment::Segment;
@@ -24,14 +25,31 @@ const LONGEST_PATH: usize = 512;
 /// The environment of the program: pointers to `NAME=value`, the last one null.
 pub type Environment = *mut *mut c_char;
 
-/// The environment; `None` before the C library has it.
-pub fn environment() -> Option<Environment> {
+/// The environment; `None` while it is not known. Before the C library has it, it is where the kernel put it: then only
+/// code other than the loader's may ask, for the loader allocates before all is ready.
+pub fn environment(asking: Option<usize>) -> Option<Environment> {
     let environ = weak!("environ").cast::<Environment>();
     if environ.is_null() {
         return None;
     }
     // SAFETY: the C library's variable.
-    Some(unsafe { *environ }).filter(|environment| !environment.is_null())
+    let known = Some(unsafe { *environ }).filter(|environment| !environment.is_null());
+    known.or_else(|| first_environment(asking?))
+}
+
+/// The environment as the kernel put it behind the arguments.
+#[cold]
+fn first_environment(asking: usize) -> Option<Environment> {
+    let start = weak!("__libc_stack_end").cast::<*mut usize>();
+    if start.is_null() || elf::is_same_image(start as usize, asking) {
+        return None;
+    }
+    // SAFETY: the loader's variable, which it sets before all else: there stand the number of arguments, the arguments
+    // and a null, then the environment.
+    unsafe {
+        let arguments = (*start).as_ref()?;
+        Some((*start).add(1 + arguments + 1).cast())
+    }
 }
 
 /// Opens the session that the environment names and makes a segment in it. `None`: there is none, or it cannot be made.
