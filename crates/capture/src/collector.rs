@@ -213,32 +213,30 @@ impl<'a> Collector<'a> {
         }
         let mut newest: HashMap<u32, u64> = HashMap::new();
         for member in self.groups.iter().flat_map(|group| group.members.iter().flatten()) {
-            let number = newest.entry(member.known.pid).or_default();
-            *number = member.number.max(*number);
+            let began = newest.entry(member.known.pid).or_default();
+            *began = member.began.max(*began);
         }
         for group in &mut self.groups {
+            // First: a process that has ended may have run several programs, and was the last of them only.
+            group.replace(&newest);
             let is_held = group.segment.is_held() != Some(false);
             group.look(is_held);
-            group.replace(&newest);
         }
     }
 
     /// Finishes processes that are over and read to their end, and drops what nobody has any more.
     fn remove(&mut self, status: Option<ExitStatus>) {
-        for number in 0..self.groups.len() {
-            for slot in 0..self.groups[number].members.len() {
-                let member = self.groups[number].members[slot].as_ref();
-                let Some((over, pid)) = member.and_then(|member| Some((member.over?, member.known.pid)))
-                else {
-                    continue;
-                };
-                // How the process ended that we started is told a moment after its end.
-                let is_told = status.is_some() || pid != self.setting.first;
-                match over {
-                    Over::Replaced => self.finish(number, slot, Some(End::Replaced)),
-                    Over::Ended if is_told => self.finish(number, slot, self.end_of(number, slot, status)),
-                    Over::Ended => {}
-                }
+        for (number, slot) in self.members() {
+            let member = self.groups[number].members[slot].as_ref();
+            let Some((over, pid)) = member.and_then(|member| Some((member.over?, member.known.pid))) else {
+                continue;
+            };
+            // How the process ended that we started is told a moment after its end.
+            let is_told = status.is_some() || pid != self.setting.first;
+            match over {
+                Over::Replaced => self.finish(number, slot, Some(End::Replaced)),
+                Over::Ended if is_told => self.finish(number, slot, self.end_of(number, slot, status)),
+                Over::Ended => {}
             }
         }
         self.groups.retain(|group| {
@@ -246,6 +244,17 @@ impl<'a> Collector<'a> {
             let is_held = || group.segment.is_held().unwrap_or_else(|| !group.is_quiet());
             !is_empty || is_held()
         });
+    }
+
+    /// The places of all processes, who began first comes first.
+    fn members(&self) -> Vec<(usize, usize)> {
+        let places = self.groups.iter().enumerate().flat_map(|(number, group)| {
+            let members = group.members.iter().enumerate();
+            members.filter_map(move |(slot, member)| Some((member.as_ref()?.began, number, slot)))
+        });
+        let mut places: Vec<(u64, usize, usize)> = places.collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, number, slot)| (number, slot)).collect()
     }
 
     /// How a process ended: known of the one that was started.
@@ -302,11 +311,9 @@ impl<'a> Collector<'a> {
         self.session.stop();
         self.look();
         self.round(status);
-        for number in 0..self.groups.len() {
-            for slot in 0..self.groups[number].members.len() {
-                let ended = self.end_of(number, slot, status);
-                self.finish(number, slot, ended.or(Some(End::Left)));
-            }
+        for (number, slot) in self.members() {
+            let ended = self.end_of(number, slot, status);
+            self.finish(number, slot, ended.or(Some(End::Left)));
         }
         let refused = self.session.control().refused.load(Ordering::Relaxed);
         if refused > 0 {
@@ -386,7 +393,7 @@ impl Words {
 /// What a recording is called after.
 fn name(program: &Program) -> String {
     let file = program.executable.trim_end_matches(" (deleted)");
-    if file.is_empty() { program.command.first().cloned().unwrap_or_default() } else { file.to_owned() }
+    program.command.first().cloned().filter(|name| !name.is_empty()).unwrap_or_else(|| file.to_owned())
 }
 
 /// How the process that we started ended.
