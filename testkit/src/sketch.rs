@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use residue_model::Bytes;
 use residue_model::recording::{
-    Code, CodeId, Histogram, Node, Place, Point, RecordedModule, Recording, StackId, StackSums, Total,
+    AllocationKind, Code, CodeId, Histogram, Node, Place, Point, RecordedModule, Recording, StackId,
+    StackSums, Total,
 };
 
 /// A recording that was never made: paths are written down by name, blocks by how many stood at the end of each slot of time.
@@ -114,7 +115,8 @@ impl Sketch {
     /// The recording, with its timeline and totals.
     pub fn build(mut self) -> Recording {
         let mut totals = vec![Total::default(); usize::from(self.slots)];
-        for sums in &self.recording.stacks {
+        let is_heap = |sums: &&StackSums| sums.kind == AllocationKind::Heap;
+        for sums in self.recording.stacks.iter().filter(is_heap) {
             let (mut live, mut blocks) = (Bytes::ZERO, 0);
             let mut points = sums.points.iter().peekable();
             for (slot, total) in totals.iter_mut().enumerate() {
@@ -136,7 +138,8 @@ impl Sketch {
                 then.map_or((Bytes::ZERO, 0), |point| (point.live, point.live_blocks));
         }
         let slot = self.recording.timeline.slot;
-        let sum = |of: fn(&StackSums) -> u64| self.recording.stacks.iter().map(of).sum::<u64>();
+        let heap: Vec<StackSums> = self.recording.stacks.iter().filter(is_heap).cloned().collect();
+        let sum = |of: fn(&StackSums) -> u64| heap.iter().map(of).sum::<u64>();
         let all = &mut self.recording.totals;
         all.allocations = sum(|sums| sums.allocations);
         all.frees = sum(|sums| sums.frees);

@@ -6,8 +6,9 @@ use crate::shell::{self, cargo, works};
 use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "chromium",
+    "dwz",
     "g++",
     "gcc",
     "gcc-multilib",

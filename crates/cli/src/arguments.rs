@@ -3,6 +3,7 @@
 mod blocks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod recording;
+mod report;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::values::{filter, size, time};
 pub(crate) use blocks::{BlocksArgs, HeapArgs, LeakRules, LeaksArgs, LossFailOn, RefsArgs, StillArgs};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use recording::RecordArgs;
+pub(crate) use report::{RecordedFailOn, ReportArgs, Sort};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Blocks(BlocksArgs),
     /// Who points at an address: blocks, variables, stacks, registers
     Refs(RefsArgs),
+    /// What a recording tells: who lost, grows, holds, wastes
+    Report(ReportArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),

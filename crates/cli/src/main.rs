@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Leaks(leaks) => cmd::leaks::run(leaks, &mut output),
         Command::Blocks(blocks) => cmd::blocks::run(blocks, &mut output),
         Command::Refs(refs) => cmd::refs::run(refs, &mut output),
+        Command::Report(report) => cmd::report::run(report, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 //! 64 functions with frames of their own sizes and without frame pointers call one another; the time of the same calls
 //! without captures is taken off. In nanoseconds, the least of many runs. "1 top": the innermost frames are the same each
 //! time. "64 tops": the four innermost frames are others each time. "random": 8 to 15 frames below the loop, as a program has
-//! them whose calls vary.
+//! them whose calls vary. "anew": a frame whose rule is not known yet.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::arch::naked_asm;
@@ -16,6 +16,10 @@ use residue_preload::unwind::{Registers, Rules, Thread};
 use residue_recording::wire;
 
 static RULES: Rules = Rules::new();
+
+/// Short runs, many of them: the least is of one that nothing disturbed.
+const CALLS: usize = 2000;
+const RUNS: usize = 2000;
 
 struct Bench {
     thread: &'static mut Thread,
@@ -32,31 +36,38 @@ fn main() {
     let mut bench = Bench { thread, segment, captures: true, seen: 0 };
 
     println!("{:>8} {:>9} {:>9}", "frames", "1 top", "64 tops");
-    for depth in [8, 15, 17, 37, 100] {
-        let one = bench.measure(&mut |bench| descend(bench, depth, 0, 100_000, 1));
-        let many = bench.measure(&mut |bench| descend(bench, depth, 0, 100_000, 64));
+    for depth in [5, 8, 10, 30, 100] {
+        let one = bench.measure(&mut |bench| descend(bench, depth, 0, CALLS, 1));
+        let many = bench.measure(&mut |bench| descend(bench, depth, 0, CALLS, 64));
         println!("{:>8} {one:>9.1} {many:>9.1}", bench.frames());
     }
     let random = bench.measure(&mut |bench| {
         let mut random = 1_u64;
-        for _ in 0..100_000 {
+        for _ in 0..CALLS {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let depth = 8 + (random >> 60) as usize % 8;
             descend(bench, depth, (random >> 32) as usize % 16, 1, 1);
         }
     });
     println!("{:>8} {random:>9.1}", "random");
+    let anew = bench.measure(&mut |bench| {
+        for _ in 0..CALLS / 100 {
+            RULES.unloaded();
+            descend(bench, 17, 0, 1, 1);
+        }
+    });
+    println!("{:>8} {:>9.1}", "anew", anew * 100.0 / bench.frames() as f64);
 }
 
 impl Bench {
     fn measure(&mut self, work: &mut dyn FnMut(&mut Bench)) -> f64 {
         let mut least = [f64::MAX; 2];
-        for _ in 0..25 {
+        for _ in 0..RUNS {
             for captures in [false, true] {
                 self.captures = captures;
                 let start = Instant::now();
                 work(self);
-                let time = start.elapsed().as_secs_f64() * 1e9 / 100_000.0;
+                let time = start.elapsed().as_secs_f64() * 1e9 / CALLS as f64;
                 least[usize::from(captures)] = least[usize::from(captures)].min(time);
             }
         }

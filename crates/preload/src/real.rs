@@ -93,7 +93,18 @@ impl Real {
         (address != 0).then(|| unsafe { transmute_copy(&address) })
     }
 
-    /// The same, looked for among what was loaded since when there was none at the start.
+    /// The same, when it was looked for already.
+    ///
+    /// # Safety
+    /// As for [`Real::get`].
+    #[inline(always)]
+    pub unsafe fn known<F: Function>(&self) -> Option<F> {
+        let address = self.address.load(Relaxed);
+        // SAFETY: as promised.
+        (address != 0).then(|| unsafe { transmute_copy(&address) })
+    }
+
+    /// As `get`, looked for among what was loaded since when there was none at the start.
     ///
     /// # Safety
     /// As for [`Real::get`].

@@ -8,7 +8,7 @@ use residue_recording::wire::{Event, Kind};
 
 use crate::guard::{self, IN_ALLOCATOR, IN_RECORDER, OUTSIDE};
 use crate::process::{self, Process, Recording};
-use crate::ring::Writer;
+use crate::ring::{self, Writer};
 use crate::tls::Local;
 use crate::unwind::{self, Registers};
 use crate::{clock, names, real, sampling, sys, threads};
@@ -72,11 +72,15 @@ impl Passing {
     pub fn of(local: &'static Local, caller: Caller) -> Passing {
         let Some(recording) = process::recording() else {
             if process::is_off() {
-                local.countdown.set(i64::MAX / 2);
+                local.countdown.set(u64::MAX);
             }
             return Passing::Unseen;
         };
         match guard::place(local, caller.frame as usize) {
+            OUTSIDE if ring::is_given_up(recording.control) => {
+                drop_one(local);
+                Passing::Unseen
+            }
             OUTSIDE => {
                 local.entered.store(caller.frame as usize, Relaxed);
                 Passing::Recorded(Call { local, recording, caller })
@@ -98,7 +102,6 @@ impl Call {
     #[inline(always)]
     pub fn is_wanted(&self, size: usize) -> bool {
         if self.is_exact() {
-            self.local.countdown.set(0);
             return true;
         }
         sampling::is_sampled(self.local, self.recording, size)
@@ -106,7 +109,7 @@ impl Call {
 
     /// Whether the countdown is over, so that a sample falls into this call.
     pub fn is_over(&self) -> bool {
-        self.local.countdown.get() <= 0
+        self.local.countdown.get() == 0
     }
 
     /// How much of a block can be used.
@@ -291,6 +294,15 @@ impl Call {
         if let Some(process) = process::current(self.recording) {
             self.recording.segment.header().processes[process.slot as usize].dropped.fetch_add(1, Relaxed);
         }
+    }
+}
+
+/// Nobody takes events any more: those of a thread with a ring are counted.
+#[cold]
+fn drop_one(local: &Local) {
+    // SAFETY: this thread's memory; it is outside of the recorder.
+    if let Some(writer) = unsafe { local.thread.get().as_ref() }.and_then(|thread| thread.writer.as_ref()) {
+        writer.drop_one();
     }
 }
 

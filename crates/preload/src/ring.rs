@@ -9,6 +9,8 @@ use crate::clock;
 use crate::segment::Segment;
 use crate::sys::{self, Errno};
 
+/// What stands for a thread where several write, one at a time.
+pub const SEVERAL: u32 = 0;
 /// So many events are written before the writer looks up from its work.
 const STRETCH: u64 = 2048;
 /// A wait for the collector takes no longer than this at a time: nanoseconds.
@@ -33,10 +35,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes a ring for a thread (0: for several) of a process of the segment. None: none is free.
+    /// Takes a ring for a thread, or for [several](SEVERAL), of a process of the segment. None: none is free. Some are left for those
+    /// that serve several.
     pub fn take(segment: Segment, control: &'static Control, process: u32, thread: u32) -> Option<Writer> {
+        let rings = segment.rings();
+        let served = if thread == SEVERAL { rings.len() } else { rings.len() - (rings.len() / 8).max(1) };
         let (number, ring) =
-            segment.rings().iter().enumerate().find(|(number, ring)| is_taken(segment, *number, ring))?;
+            rings[..served].iter().enumerate().find(|(number, ring)| is_taken(segment, *number, ring))?;
         ring.process.store(process, Relaxed);
         ring.thread.store(thread, Relaxed);
         ring.taken.fetch_add(1, Release);
@@ -57,6 +62,11 @@ impl Writer {
         unsafe { place.write(event) };
         self.head += 1;
         self.ring.head.store(self.head, Release);
+    }
+
+    /// An event is not written.
+    pub fn drop_one(&self) {
+        self.ring.dropped.fetch_add(1, Relaxed);
     }
 
     /// A stack was not followed to its end.
@@ -103,7 +113,7 @@ impl Writer {
     /// Waits for room as long as the collector lives.
     fn wait(&self) -> bool {
         let mut heartbeat = self.control.heartbeat.load(Relaxed);
-        if GIVEN_UP.load(Relaxed) == heartbeat + 1 {
+        if is_given_up(self.control) {
             return false;
         }
         let began = clock::now();
@@ -177,6 +187,22 @@ fn is_taken(segment: Segment, number: usize, ring: &Ring) -> bool {
             .state
             .compare_exchange(RingState::Free as u32, RingState::Taken as u32, AcqRel, Relaxed)
             .is_ok()
+}
+
+/// Whether the collector was given up, and has not moved since: nothing is to be written then.
+#[inline(always)]
+pub fn is_given_up(control: &Control) -> bool {
+    let given_up = GIVEN_UP.load(Relaxed);
+    given_up != 0 && stands(given_up, control)
+}
+
+#[cold]
+fn stands(given_up: u64, control: &Control) -> bool {
+    let stands = control.heartbeat.load(Relaxed) + 1 == given_up;
+    if !stands {
+        GIVEN_UP.store(0, Relaxed);
+    }
+    stands
 }
 
 /// Says to the collector that there is something to do.

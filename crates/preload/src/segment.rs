@@ -4,11 +4,14 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU8, AtomicU32};
 
+use crate::sys;
 use residue_recording::wire::{Header, INDEX_SLOTS, Layout, ModuleRow, NODES, Node, Ring};
 
 const LAYOUT: Layout = Layout::of(0);
-/// So often a lock that another thread holds is tried again. Who holds it copies a path and no more.
-const TRIES: u32 = 256;
+/// So often a lock that another thread holds is tried again. Who holds it copies a path and no more, but may have lost the
+/// processor: after the first tries ours is offered.
+const TRIES: u32 = 512;
+const QUICK_TRIES: u32 = 256;
 
 /// A mapped segment.
 #[derive(Clone, Copy, Debug)]
@@ -78,11 +81,11 @@ impl Segment {
     /// The right to add modules and texts; None when others hold on to it.
     pub fn lock(&self) -> Option<Held> {
         let lock = &self.header().lock;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
             if lock.compare_exchange(0, 1, Acquire, Relaxed).is_ok() {
                 return Some(Held { segment: *self });
             }
-            core::hint::spin_loop();
+            if tries < QUICK_TRIES { core::hint::spin_loop() } else { sys::give_way() }
         }
         None
     }
@@ -105,7 +108,9 @@ impl Held {
         let header = self.segment.header();
         let start = header.texts.load(Relaxed);
         let room = self.segment.texts().get(start as usize..).and_then(|room| room.get(..text.len()));
-        let Some(room) = room else {
+        // The file system that it is in may be full, and the kernel ends who touches what is not there.
+        let Some(room) = room.filter(|room| sys::populate(room.as_ptr().cast_mut().cast(), room.len()))
+        else {
             header.trouble.fetch_or(Header::FULL, Relaxed);
             return None;
         };
@@ -121,7 +126,10 @@ impl Held {
     pub fn add_module(&self, fill: impl FnOnce(&ModuleRow)) -> Option<u16> {
         let header = self.segment.header();
         let taken = header.modules.load(Relaxed);
-        let Some(row) = self.segment.modules().get(taken as usize) else {
+        let row = self.segment.modules().get(taken as usize);
+        let is_there =
+            |row: &&ModuleRow| sys::populate((&raw const **row).cast_mut().cast(), size_of::<ModuleRow>());
+        let Some(row) = row.filter(is_there) else {
             header.trouble.fetch_or(Header::FULL, Relaxed);
             return None;
         };

@@ -1,12 +1,12 @@
 //! Every return address of very many stacks, against what the compiler's own runtime says.
 
+mod libraries;
 mod stacks;
 
-use std::ffi::{CString, c_char, c_int, c_long, c_void};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::ffi::c_long;
 use std::sync::{Mutex, MutexGuard};
 
+use libraries::Library;
 use stacks::{Report, probe};
 
 /// In how many looks a stack must be the same; `STACKS=100000` for more.
@@ -32,10 +32,9 @@ fn c_programs_have_the_stacks_that_the_runtime_sees() {
         &["-O2", "-fcf-protection=full", "-fstack-protector-all", "-fstack-clash-protection"],
         &["-O2", "-fno-plt"],
     ] {
-        let library = Library::build("calls.c", "gcc", flags);
+        let library = Library::build_with("calls.c", "gcc", flags);
         let count = looks();
-        library.run("run", count);
-        let report = Report::take();
+        let report = run(&library, "run", count);
         report.assert_same(3 * count as u64, &format!("calls.c {flags:?}"));
         assert_eq!(report.shorter, 0);
     }
@@ -45,10 +44,9 @@ fn c_programs_have_the_stacks_that_the_runtime_sees() {
 fn interrupted_programs_have_the_stacks_that_the_runtime_sees() {
     let _alone = alone();
     for flags in [&["-O2"][..], &["-O0"], &["-Os", "-fno-omit-frame-pointer"]] {
-        let library = Library::build("calls.c", "gcc", flags);
+        let library = Library::build_with("calls.c", "gcc", flags);
         let count = looks() / 4;
-        library.run("be_interrupted", count);
-        let report = Report::take();
+        let report = run(&library, "be_interrupted", count);
         report.assert_same(count as u64 / 2, &format!("calls.c interrupted {flags:?}"));
         // In the few instructions that realign a stack the frame is told by a register that is not followed.
         assert!(report.shorter * 10 < report.same, "{report:?}");
@@ -59,75 +57,140 @@ fn interrupted_programs_have_the_stacks_that_the_runtime_sees() {
 fn cpp_programs_have_the_stacks_that_the_runtime_sees() {
     let _alone = alone();
     for flags in [&["-O0"][..], &["-O2"], &["-O3", "-fno-omit-frame-pointer"]] {
-        let library = Library::build("calls.cpp", "g++", flags);
+        let library = Library::build_with("calls.cpp", "g++", flags);
         let count = looks();
-        library.run("run", count);
-        let report = Report::take();
+        let report = run(&library, "run", count);
         report.assert_same(3 * count as u64, &format!("calls.cpp {flags:?}"));
         assert_eq!(report.shorter, 0);
     }
 }
 
-struct Library {
-    handle: *mut c_void,
-    _folder: Folder,
+#[test]
+fn rust_programs_have_the_stacks_that_the_runtime_sees() {
+    let _alone = alone();
+    let count = u64::try_from(looks()).expect("a count");
+    std::thread::scope(|scope| {
+        for seed in 0..3 {
+            scope.spawn(move || Calls { random: seed, looks: 0 }.until(count));
+        }
+    });
+    let report = Report::take();
+    stacks::forget();
+    report.assert_same(3 * count, "Rust");
+    assert_eq!(report.shorter, 0);
 }
 
-impl Library {
-    fn build(source: &str, compiler: &str, flags: &[&str]) -> Library {
-        let folder = Folder::new();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
-        let output = folder.0.join("calls.so");
-        let status = Command::new(compiler)
-            .args(["-shared", "-fPIC", "-pthread", "-g0", "-Wall", "-Wno-unused-variable", "-Werror"])
-            .args(flags)
-            .arg("-o")
-            .args([&output, &source])
-            .status();
-        assert!(status.expect("the compiler runs").success(), "{compiler} {flags:?}");
-        let path = CString::new(output.to_str().expect("a plain path")).expect("no zero");
-        let handle = unsafe { dlopen(path.as_ptr(), 2) };
-        assert!(!handle.is_null(), "{output:?} is loaded");
-        Library { handle, _folder: folder }
-    }
+/// Calls of all shapes that Rust gives frames.
+struct Calls {
+    random: u64,
+    looks: u64,
+}
 
-    fn run(&self, name: &str, count: c_long) {
-        let name = CString::new(name).expect("no zero");
-        let function = unsafe { dlsym(self.handle, name.as_ptr()) };
-        assert!(!function.is_null(), "{name:?} is there");
-        let function: unsafe extern "C" fn(unsafe extern "C" fn(), c_long) =
-            unsafe { std::mem::transmute(function) };
-        unsafe { function(probe, count) };
+trait Visit {
+    fn visit(&self, calls: &mut Calls, depth: usize) -> u64;
+}
+
+struct Leaf([u8; 40]);
+struct Branch(Vec<Box<dyn Visit>>);
+
+impl Visit for Leaf {
+    fn visit(&self, calls: &mut Calls, depth: usize) -> u64 {
+        calls.next(depth) + u64::from(self.0[depth % 40])
     }
 }
 
-impl Drop for Library {
+impl Visit for Branch {
+    fn visit(&self, calls: &mut Calls, depth: usize) -> u64 {
+        self.0.iter().map(|inner| inner.visit(calls, depth / 2)).sum()
+    }
+}
+
+/// Looks while a panic goes by, or a scope ends.
+struct Witness;
+
+impl Drop for Witness {
     fn drop(&mut self) {
-        assert_eq!(unsafe { dlclose(self.handle) }, 0);
-        stacks::forget();
+        unsafe { probe() };
     }
 }
 
-struct Folder(PathBuf);
+impl Calls {
+    fn until(&mut self, count: u64) {
+        while self.looks < count {
+            let depth = 1 + self.pick(12);
+            self.next(depth);
+        }
+    }
 
-impl Folder {
-    fn new() -> Folder {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("residue-unwind-{}-{count}", std::process::id()));
-        std::fs::create_dir(&path).expect("a folder for what is built");
-        Folder(path)
+    fn pick(&mut self, below: usize) -> usize {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 33) as usize % below
+    }
+
+    fn look(&mut self) {
+        self.looks += 1;
+        unsafe { probe() };
+    }
+
+    #[inline(never)]
+    fn next(&mut self, depth: usize) -> u64 {
+        if depth == 0 || self.pick(5) == 0 {
+            self.look();
+        }
+        let Some(depth) = depth.checked_sub(1) else { return 1 };
+        match self.pick(6) {
+            0 => Leaf([1; 40]).visit(self, depth),
+            1 => Branch(vec![Box::new(Leaf([2; 40])), Box::new(Branch(vec![Box::new(Leaf([3; 40]))]))])
+                .visit(self, depth),
+            2 => self.sort(depth),
+            3 => self.caught(depth),
+            4 => self.by_closure(&|calls, depth| calls.next(depth) + 1, depth),
+            _ => self.collect(depth),
+        }
+    }
+
+    fn sort(&mut self, depth: usize) -> u64 {
+        let mut all: Vec<String> = (0..5).map(|_| format!("{}", self.pick(1000))).collect();
+        all.sort_by(|left, right| {
+            if self.pick(8) == 0 {
+                self.look();
+            }
+            left.cmp(right)
+        });
+        self.next(depth) + all.len() as u64
+    }
+
+    fn caught(&mut self, depth: usize) -> u64 {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _witness = Witness;
+            if self.pick(4) == 0 {
+                std::panic::resume_unwind(Box::new("thrown to be caught"));
+            }
+            self.next(depth)
+        }));
+        result.unwrap_or_else(|_| self.next(depth))
+    }
+
+    fn by_closure(&mut self, call: &dyn Fn(&mut Calls, usize) -> u64, depth: usize) -> u64 {
+        let values = std::hint::black_box([depth as f64; 7]);
+        call(self, depth) + values[3] as u64
+    }
+
+    fn collect(&mut self, depth: usize) -> u64 {
+        let found: std::collections::BTreeMap<usize, u64> =
+            (0..2).map(|key| (key, self.next(depth / (key + 1)))).collect();
+        found.values().sum()
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-unsafe extern "C" {
-    fn dlopen(path: *const c_char, mode: c_int) -> *mut c_void;
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn dlclose(library: *mut c_void) -> c_int;
+/// Runs a function of a program, which calls the probe.
+fn run(library: &Library, name: &str, count: c_long) -> Report {
+    let loaded = library.load();
+    let function: unsafe extern "C" fn(unsafe extern "C" fn(), c_long) =
+        unsafe { std::mem::transmute(loaded.function(name)) };
+    unsafe { function(probe, count) };
+    drop(loaded);
+    stacks::forget();
+    Report::take()
 }

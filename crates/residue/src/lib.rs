@@ -57,7 +57,7 @@ pub use ps::save;
 pub use ps::{Origin, Query, Request, areas, table};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use record::record;
-pub use record::recording;
+pub use record::{recording, write_recording};
 pub use residue_analysis as analysis;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use residue_capture::Signals;

@@ -27,3 +27,11 @@ pub fn record(
 pub fn recording(path: &Path) -> Result<Recording> {
     Ok(residue_capture::file::open(path)?)
 }
+
+/// Writes a recording to a file: whole, or not at all.
+///
+/// # Errors
+/// When the file cannot be written; what stood there before stays then.
+pub fn write_recording(recording: &Recording, path: &Path) -> Result<()> {
+    Ok(residue_capture::file::write(recording, path)?)
+}

@@ -162,22 +162,22 @@ fn pairs(earlier: &Recorded, later: &Recorded) -> Vec<(Option<usize>, Option<usi
     both.chain(new).collect()
 }
 
-fn known(recorded: &Recorded, side: usize, site: usize) -> Known {
-    let of = &recorded.sites[site];
-    let Some(frame) = recorded.paths.innermost(of.path(Measure::Live)) else {
-        return Known::Nowhere(side, site);
+fn known(of: &Recorded, side: usize, index: usize) -> Known {
+    let known = &of.sites[index];
+    let Some(frame) = of.paths.innermost(known.path(Measure::Live)) else {
+        return Known::Nowhere(side, index);
     };
-    let frame = recorded.paths.frame(frame);
+    let frame = of.paths.frame(frame);
     match &frame.function {
         Some(function) => Known::Function {
-            kind: of.kind,
+            kind: known.kind,
             module: frame.module_name().unwrap_or_default().to_owned(),
             function: function.to_string(),
             line: frame.line,
         },
-        None => match build(frame, &recorded.recording.modules) {
-            Some(build) => Known::Address { kind: of.kind, build, address: frame.address },
-            None => Known::Nowhere(side, site),
+        None => match build(frame, &of.recording.modules) {
+            Some(build) => Known::Address { kind: known.kind, build, address: frame.address },
+            None => Known::Nowhere(side, index),
         },
     }
 }
@@ -204,6 +204,7 @@ mod tests {
     use residue_model::Recording;
     use residue_testkit::Sketch;
 
+    use super::SiteChangeKind::{Gone, Grown, New, Same};
     use super::*;
     use crate::recorded::Question;
 
@@ -236,7 +237,6 @@ mod tests {
             .blocks(10, |_| 9)
             .build();
 
-        use SiteChangeKind::{Gone, Grown, New, Same};
         assert_eq!(compared(&earlier, &later), [(Grown, 40), (New, 20), (Gone, -10), (Same, 0)]);
     }
 
@@ -247,7 +247,7 @@ mod tests {
             let named = |recording: &mut Recording| recording.modules[0].build_id = Some(vec![id]);
             sketch().stack(&["?"]).blocks(10, |_| 5).whole(named).build()
         };
-        assert_eq!(compared(&built(1), &built(1)), [(SiteChangeKind::Same, 0)]);
+        assert_eq!(compared(&built(1), &built(1)), [(Same, 0)]);
         assert_eq!(compared(&built(1), &built(2)).len(), 2);
     }
 }

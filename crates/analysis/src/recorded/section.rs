@@ -16,6 +16,8 @@ pub enum Section {
     Live,
     /// Who held what the program had when it held most.
     Peak,
+    /// Who asked for most in all.
+    Allocated,
     /// Whose blocks are freed at once.
     Temporary,
     /// Who is given more than was asked for.
@@ -28,7 +30,7 @@ const FEWEST_TEMPORARY: u64 = 100;
 const LEAST_SLACK: Bytes = Bytes::kib(4);
 
 impl Section {
-    /// All of them, in the order in which they matter.
+    /// Those of a page, in the order in which they matter.
     pub const ALL: [Section; 6] =
         [Section::Lost, Section::Growing, Section::Live, Section::Peak, Section::Temporary, Section::Wasted];
 
@@ -43,6 +45,7 @@ impl Section {
             Section::Growing => 0,
             Section::Live => sums.live.0.max(u64::from(sums.live_blocks > 0)),
             Section::Peak => sums.at_peak.0,
+            Section::Allocated => sums.allocated.0,
             Section::Temporary if sums.temporary < FEWEST_TEMPORARY => 0,
             Section::Temporary => sums.temporary,
             // Of mappings and the break the kernel gives pages, which is no waste of an allocator.
@@ -59,7 +62,7 @@ impl Section {
             Section::Lost | Section::Growing | Section::Live => Measure::Live,
             Section::Peak => Measure::Peak,
             Section::Temporary => Measure::Temporary,
-            Section::Wasted => Measure::Allocated,
+            Section::Allocated | Section::Wasted => Measure::Allocated,
         }
     }
 

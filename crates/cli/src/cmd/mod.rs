@@ -17,6 +17,7 @@ pub(crate) mod read;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod record;
 pub(crate) mod refs;
+pub(crate) mod report;
 pub(crate) mod search;
 #[cfg(windows)]
 pub(crate) mod selfcheck;

@@ -40,10 +40,15 @@ fn help_of_watch() {
     assert_snapshot!(help(&["watch", "--help"]));
 }
 
+#[test]
+fn help_of_report() {
+    assert_snapshot!(help(&["report", "--help"]));
+}
+
 /// Help that runs over the edge of a terminal is read by nobody.
 #[test]
 fn help_fits_a_narrow_terminal() {
-    for subcommand in ["triage", "ps", "map", "gdb", "watch"] {
+    for subcommand in ["triage", "ps", "map", "gdb", "watch", "report"] {
         let mut command = command(&[subcommand, "-h"]);
         command.env("COLUMNS", "80");
         let text = Ran::of(command).good().text();

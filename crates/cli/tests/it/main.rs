@@ -69,6 +69,7 @@ mod ps_views;
 mod read;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod record;
+mod report;
 #[cfg(target_os = "linux")]
 mod schema;
 #[cfg(target_os = "linux")]

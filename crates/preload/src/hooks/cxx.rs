@@ -46,20 +46,24 @@ macro_rules! throwing {
             #[unsafe(naked)]
             unsafe extern "C" fn recorded() {
                 core::arch::naked_asm!(
+                    ".cfi_startproc",
                     "mov rdx, rsp",
                     "mov rcx, rbp",
                     "push rdi",
                     "push rsi",
                     "push rsi",
+                    ".cfi_def_cfa_offset 32",
                     "call {given}",
                     "pop rsi",
                     "pop rsi",
                     "pop rdi",
+                    ".cfi_def_cfa_offset 8",
                     "test rax, rax",
                     "jz 2f",
                     "ret",
                     "2:",
                     "jmp qword ptr [rip + {real} + 8]",
+                    ".cfi_endproc",
                     given = sym $given,
                     real = sym $real,
                 )
@@ -88,17 +92,21 @@ macro_rules! taking {
             #[unsafe(naked)]
             unsafe extern "C" fn recorded() {
                 core::arch::naked_asm!(
+                    ".cfi_startproc",
                     "mov rax, rsp",
                     "push rdi",
                     "push rsi",
                     "push rdx",
+                    ".cfi_def_cfa_offset 32",
                     "mov rsi, rax",
                     "mov rdx, rbp",
                     "call {taken}",
                     "pop rdx",
                     "pop rsi",
                     "pop rdi",
+                    ".cfi_def_cfa_offset 8",
                     "jmp qword ptr [rip + {real} + 8]",
+                    ".cfi_endproc",
                     taken = sym taken,
                     real = sym $real,
                 )

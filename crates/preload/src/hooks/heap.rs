@@ -31,9 +31,10 @@ hook!(pvalloc, "rsi", "rdx", pvalloc_called);
 /// Whether nobody need look at an allocation: the sample falls into a later one.
 #[inline(always)]
 pub(super) fn is_passed_on(local: &Local, size: usize) -> bool {
-    let left = local.countdown.get().wrapping_sub_unsigned(size as u64);
-    local.countdown.set(left);
-    left > 0
+    let left = local.countdown.get();
+    let is_passed_on = (size as u64) < left;
+    local.countdown.set(if is_passed_on { left - size as u64 } else { 0 });
+    is_passed_on
 }
 
 /// Has a block given by the allocator and records it.
@@ -178,33 +179,58 @@ fn change_sampled(
     changed
 }
 
+// What is passed on most often begins with a short way that needs no stack: it is most of what sampling costs.
+
 unsafe extern "C" fn malloc_called(size: usize, frame: *const u64, base: u64) -> *mut u8 {
-    let local = local();
-    if is_passed_on(local, size) {
-        return real_malloc(size);
+    // SAFETY: the function has this form.
+    if is_passed_on(local(), size)
+        && let Some(malloc) = unsafe { real::MALLOC.known::<Give>() }
+    {
+        // SAFETY: as above.
+        return unsafe { malloc(size) };
     }
-    give(local, Caller { frame, base }, size, 0, || real_malloc(size))
+    malloc_seen(size, Caller { frame, base })
+}
+
+#[inline(never)]
+fn malloc_seen(size: usize, caller: Caller) -> *mut u8 {
+    give(local(), caller, size, 0, || real_malloc(size))
 }
 
 unsafe extern "C" fn calloc_called(count: usize, size: usize, frame: *const u64, base: u64) -> *mut u8 {
     // SAFETY: the function has this form.
-    let calloc =
-        || unsafe { real::CALLOC.get::<GiveTwo>().map_or(ptr::null_mut(), |calloc| calloc(count, size)) };
-    let local = local();
-    let size = count.wrapping_mul(size);
-    if is_passed_on(local, size) {
-        return calloc();
+    if is_passed_on(local(), count.wrapping_mul(size))
+        && let Some(calloc) = unsafe { real::CALLOC.known::<GiveTwo>() }
+    {
+        // SAFETY: as above.
+        return unsafe { calloc(count, size) };
     }
-    give(local, Caller { frame, base }, size, 0, calloc)
+    calloc_seen(count, size, Caller { frame, base })
+}
+
+#[inline(never)]
+fn calloc_seen(count: usize, size: usize, caller: Caller) -> *mut u8 {
+    give(local(), caller, count.wrapping_mul(size), 0, || {
+        // SAFETY: the function has this form.
+        unsafe { real::CALLOC.get::<GiveTwo>().map_or(ptr::null_mut(), |calloc| calloc(count, size)) }
+    })
 }
 
 unsafe extern "C" fn realloc_called(block: *mut u8, size: usize, frame: *const u64, base: u64) -> *mut u8 {
-    let realloc = || real_realloc(block, size);
-    let local = local();
-    if is_passed_on(local, size) && (block.is_null() || !is_looked_at(block)) {
-        return realloc();
+    // SAFETY: the function has this form.
+    if is_passed_on(local(), size)
+        && !is_looked_at(block)
+        && let Some(realloc) = unsafe { real::REALLOC.known::<Change>() }
+    {
+        // SAFETY: as above; the block is the caller's.
+        return unsafe { realloc(block, size) };
     }
-    change(local, Caller { frame, base }, block, size, 0, realloc)
+    realloc_seen(block, size, Caller { frame, base })
+}
+
+#[inline(never)]
+fn realloc_seen(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
+    change(local(), caller, block, size, 0, || real_realloc(block, size))
 }
 
 unsafe extern "C" fn reallocarray_called(
@@ -230,9 +256,19 @@ unsafe extern "C" fn reallocarray_called(
 }
 
 unsafe extern "C" fn free_called(block: *mut u8, frame: *const u64, base: u64) {
-    if !block.is_null() && is_looked_at(block) {
-        take_looked_at(local(), Caller { frame, base }, block);
+    // SAFETY: the function has this form.
+    if !is_looked_at(block)
+        && let Some(free) = unsafe { real::FREE.known::<Take>() }
+    {
+        // SAFETY: as above; the block is the caller's to give.
+        return unsafe { free(block) };
     }
+    free_seen(block, Caller { frame, base });
+}
+
+#[inline(never)]
+fn free_seen(block: *mut u8, caller: Caller) {
+    take(local(), caller, block);
     real_free(block);
 }
 

@@ -24,13 +24,17 @@ macro_rules! hook_of_six {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name() {
             core::arch::naked_asm!(
+                ".cfi_startproc",
                 "mov rax, rsp",
                 "sub rsp, 8",
                 "push rbp",
                 "push rax",
+                ".cfi_def_cfa_offset 32",
                 "call {inner}",
                 "add rsp, 24",
+                ".cfi_def_cfa_offset 8",
                 "ret",
+                ".cfi_endproc",
                 inner = sym $inner,
             )
         }
@@ -77,7 +81,6 @@ fn whole_pages(size: usize) -> usize {
     size.checked_next_multiple_of(PAGE).unwrap_or(size)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the program's, and where it stands")]
 unsafe extern "C" fn mmap_called(
     address: *mut u8,
     size: usize,
@@ -122,7 +125,6 @@ unsafe extern "C" fn munmap_called(address: *mut u8, size: usize, frame: *const 
     answer
 }
 
-#[expect(clippy::too_many_arguments, reason = "the program's, and where it stands")]
 unsafe extern "C" fn mremap_called(
     old: *mut u8,
     old_size: usize,

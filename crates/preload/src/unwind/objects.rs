@@ -190,3 +190,43 @@ unsafe extern "C" fn remember(info: *const Info, _: usize, list: *mut c_void) ->
     list.count += 1;
     0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the C library does not tell images by address, what the list of them says must be the same.
+    #[test]
+    fn images_are_remembered_as_the_c_library_tells_them() {
+        let remembered = Remembered::new();
+        let own = images_are_remembered_as_the_c_library_tells_them as *const () as u64;
+        assert_eq!(remembered.find(own), None);
+
+        remembered.look();
+
+        for address in [own, std::process::abort as *const () as u64, dl_iterate_phdr as *const () as u64] {
+            let told = find(address).expect("glibc of at least 2.35 tells");
+            let found = remembered.find(address).expect("it was loaded");
+            assert_eq!((told.start, told.end, told.bias), (found.start, found.end, found.bias));
+            assert_eq!((told.eh_frame_header, told.name()), (found.eh_frame_header, found.name()));
+        }
+        assert_eq!(remembered.find(&raw const remembered as u64), None);
+        assert_eq!(find(&raw const remembered as u64), None);
+    }
+
+    /// `fork` may find another thread at it, which is not in the child.
+    #[test]
+    fn a_child_can_look_again_whatever_stopped_its_parent() {
+        let remembered = Remembered::new();
+        let own = remember as *const () as u64;
+        remembered.look();
+        remembered.asked.store(1, Relaxed);
+        remembered.version.fetch_add(1, Relaxed);
+        assert_eq!(remembered.find(own), None);
+
+        remembered.forked();
+        assert_eq!(remembered.find(own), None);
+        remembered.look();
+        assert!(remembered.find(own).is_some());
+    }
+}

@@ -112,7 +112,7 @@ impl Step {
         }
         let (saved, pc) = (memory.word(bp)?, memory.word(bp + 8)?);
         let is_plausible = CODE.contains(&pc) && memory.word(sp & !7).is_some() && memory.is_one(sp, bp);
-        is_plausible.then_some(Next::Caller(State { pc: pc - 1, sp: bp + 16, bp: saved }))
+        is_plausible.then(|| Next::Caller(State { pc: pc - 1, sp: bp + 16, bp: saved }))
     }
 
     /// Whether it matters what `rbp` is in the frame, given whether it does in the caller's. Where no frame pointers are kept

@@ -2,6 +2,8 @@
 //!
 //! It may be called by signal handlers that struck anywhere, so it allocates nothing.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::alloc::{Layout, alloc_zeroed};
 use std::arch::naked_asm;
 use std::cell::Cell;
@@ -37,10 +39,16 @@ struct State {
     theirs: [u64; MOST],
 }
 
-/// Empties the tree, which is small for all the stacks that there are. No probe may be running.
+/// Empties the tree, which is small for all the stacks that there are. This thread begins anew; no other may be left that
+/// looked.
 pub fn forget() {
+    STATE.set(null_mut());
     SEGMENT.header().nodes.store(0, Relaxed);
     SEGMENT.index().iter().for_each(|slot| slot.store(0, Relaxed));
+    for node in SEGMENT.nodes() {
+        node.code.store(0, Relaxed);
+        node.caller.store(0, Relaxed);
+    }
     RULES.unloaded();
 }
 
@@ -104,7 +112,38 @@ impl Report {
     }
 }
 
-/// Looks at the stack of its caller.
+/// Calls a closure with where its caller stands.
+#[inline(never)]
+pub fn call_with_registers(mut look: &mut dyn FnMut(Registers)) {
+    unsafe { registers_for((&raw mut look).cast()) };
+    std::hint::black_box(look);
+}
+
+/// Calls a closure, told by a pointer to a reference to it, with where its caller stands.
+#[unsafe(naked)]
+pub unsafe extern "C-unwind" fn registers_for(look: *mut c_void) {
+    naked_asm!(
+        ".cfi_startproc",
+        "mov rsi, [rsp]",
+        "lea rdx, [rsp + 8]",
+        "mov rcx, rbp",
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "call {}",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+        sym looked
+    )
+}
+
+unsafe extern "C-unwind" fn looked(look: *mut c_void, pc: u64, sp: u64, bp: u64) {
+    let look = unsafe { &mut *look.cast::<&mut dyn FnMut(Registers)>() };
+    look(Registers { pc, sp, bp });
+}
+
+/// Looks at the stack of its caller, and compares.
 #[unsafe(naked)]
 pub unsafe extern "C" fn probe() {
     naked_asm!(
@@ -173,7 +212,7 @@ struct Walk<'a> {
 }
 
 /// What the compiler's runtime says: as return addresses, one byte behind where a signal struck.
-fn theirs(registers: Registers, buffer: &mut [u64]) -> &[u64] {
+pub fn theirs(registers: Registers, buffer: &mut [u64]) -> &[u64] {
     let mut walk = Walk { buffer, count: 0, innermost: registers.pc };
     unsafe { _Unwind_Backtrace(note, (&raw mut walk).cast()) };
     let Walk { buffer, count, .. } = walk;

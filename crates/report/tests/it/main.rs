@@ -5,5 +5,6 @@ mod dead;
 mod json;
 mod live_windows;
 mod page;
+mod recorded;
 mod sample;
 mod terminal;

@@ -27,7 +27,7 @@ impl Way {
         match self {
             Way::Mapping(pid) => {
                 let (start, end) = (region.range.start.0, region.range.end.0);
-                open_regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
+                open_regular(format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
             }
             Way::Inside(pid) => within(pid, region.name()),
             Way::Named => open_regular(region.name()),

@@ -7,15 +7,16 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use residue_model::Bytes;
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::elf::Elf;
 use super::find::{hex, open};
+use crate::procfs::printable;
 
 /// The cache that the clients of debuginfod share, and the servers that fill it.
 #[derive(Debug)]
@@ -24,12 +25,13 @@ pub struct Debuginfod {
     pub cache: PathBuf,
     /// The servers, the first to be asked first. Without any, only what was loaded before is found.
     pub servers: Vec<String>,
-    /// How long a server may be silent.
+    /// How long a server may be silent. A whole file may take ten times as long.
     pub patience: Duration,
     /// How large a file may be.
     pub most: Bytes,
     /// The servers that did not answer, and why: they are not asked twice.
     silent: Mutex<BTreeMap<String, String>>,
+    agent: OnceLock<Agent>,
 }
 
 /// So long it is believed that no server has a build. As `debuginfod-find(1)` has it.
@@ -66,6 +68,7 @@ impl Debuginfod {
             patience: Duration::from_secs(90),
             most: Bytes(4 << 30),
             silent: Mutex::default(),
+            agent: OnceLock::new(),
         }
     }
 
@@ -92,17 +95,15 @@ impl Debuginfod {
                 Err(why) => whys.push(why),
             }
         }
-        match whys.into_iter().next() {
-            Some(why) => Err(why),
-            None => {
-                if !self.servers.is_empty() {
-                    // As other clients note that there is none.
-                    let _ = fs::create_dir_all(path.parent().unwrap_or(&self.cache));
-                    let _ = File::create(&path);
-                }
-                Ok(None)
-            }
+        if let Some(why) = whys.into_iter().next() {
+            return Err(why);
         }
+        if !self.servers.is_empty() {
+            // As other clients note that there is none.
+            let _ = fs::create_dir_all(path.parent().unwrap_or(&self.cache));
+            let _ = File::create(&path);
+        }
+        Ok(None)
     }
 
     /// Whether a server has the file, which is in the cache then.
@@ -111,14 +112,14 @@ impl Debuginfod {
             return Err(why.clone());
         }
         let url = format!("{}/buildid/{}/debuginfo", server.trim_end_matches('/'), hex(id));
-        match self.agent().get(&url).call() {
+        match self.agent.get_or_init(|| self.agent()).get(&url).call() {
             Ok(mut answer) => {
                 let mut body = answer.body_mut().with_config().limit(self.most.0).reader();
                 store(&mut body, id, path).map(|()| true).map_err(|why| format!("{server}: {why}"))
             }
             Err(ureq::Error::StatusCode(404)) => Ok(false),
             Err(error) => {
-                let why = format!("{server}: {error}");
+                let why = printable(format!("{server}: {error}").as_bytes());
                 self.silent().insert(server.to_owned(), why.clone());
                 Err(why)
             }
@@ -131,14 +132,18 @@ impl Debuginfod {
 
     /// Trusts whom the machine trusts.
     fn agent(&self) -> Agent {
+        let trusted = rustls_native_certs::load_native_certs().certs;
+        let trusted: Vec<_> =
+            trusted.iter().map(|trusted| Certificate::from_der(trusted).to_owned()).collect();
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
+            .root_certs(RootCerts::Specific(Arc::new(trusted)))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let patience = Some(self.patience);
         Agent::config_builder()
             .tls_config(tls)
             .user_agent(concat!("residue/", env!("CARGO_PKG_VERSION")))
+            .timeout_global(Some(self.patience.saturating_mul(10)))
             .timeout_resolve(patience)
             .timeout_connect(patience)
             .timeout_recv_response(patience)

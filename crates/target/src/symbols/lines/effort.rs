@@ -17,7 +17,7 @@ pub(super) enum Stop {
 impl Effort {
     /// As much as tables of so many bytes are worth.
     pub(super) fn of(bytes: u64) -> Effort {
-        const EACH: u64 = 16;
+        const EACH: u64 = 8;
         const LEAST: u64 = 1 << 16;
         Effort(Cell::new(bytes.saturating_mul(EACH).saturating_add(LEAST)))
     }

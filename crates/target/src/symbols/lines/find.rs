@@ -7,6 +7,7 @@ use flate2::Crc;
 
 use super::elf::Elf;
 use super::{ImageId, Lookup};
+use crate::procfs::printable;
 use crate::symbols::contents::Contents;
 use crate::symbols::open::open_regular;
 
@@ -94,7 +95,7 @@ impl Files {
         let found = beside.or_else(|| how.packaged(id).map(|(_, elf)| elf));
         match found.or_else(|| how.loaded(id).ok().flatten().map(|(_, elf)| elf)) {
             Some(found) => Ok(Some(found)),
-            None => Err(named.to_string_lossy().into_owned()),
+            None => Err(printable(named.to_string_lossy().as_bytes())),
         }
     }
 }

@@ -19,6 +19,7 @@ mod units;
 use std::path::PathBuf;
 
 use residue_model::Gap;
+use residue_model::recording::Place;
 
 pub use debuginfod::Debuginfod;
 
@@ -39,25 +40,12 @@ pub struct ImageId {
     pub build_id: Option<Vec<u8>>,
 }
 
-/// A place in code: a line of a function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct CodePlace {
-    /// The function, demangled and printable.
-    pub function: Option<String>,
-    /// The source file, as the compiler was told of it, below the directory that it ran in; printable.
-    pub file: Option<String>,
-    /// The line in it, from 1 on.
-    pub line: Option<u32>,
-    /// Whether the function was inlined into the one of the next place, which has the code.
-    pub is_inlined: bool,
-}
-
 /// What stands at the addresses of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
     /// For each address, in the order given: its places, the innermost inlined function first, the function that has the
     /// code last. Nothing where nothing is known.
-    pub places: Vec<Vec<CodePlace>>,
+    pub places: Vec<Vec<Place>>,
     /// What could not be found, and why. What is missing for the same reason has the same words.
     pub gaps: Vec<Gap>,
 }
@@ -107,7 +95,7 @@ impl Lookup {
             }
             None => Told::default(),
         };
-        gaps.add(image, &files, &told);
+        gaps.add(image, &files, &told, self);
         let symbols = Symbols::of(&files);
         let places = |address: &u64| symbols.complete(*address, told.places.get(address));
         Named { places: addresses.iter().map(places).collect(), gaps: gaps.list }
@@ -133,7 +121,9 @@ impl Gaps {
         self.list.push(Gap::new(format!("source lines of {}", self.image), why));
     }
 
-    fn add(&mut self, image: &ImageId, files: &Files, told: &Told) {
+    fn add(&mut self, image: &ImageId, files: &Files, told: &Told, how: &Lookup) {
+        let is_asked = how.debuginfod.as_ref().is_some_and(|debuginfod| !debuginfod.servers.is_empty());
+        let loaded = if is_asked { "; no debuginfod server has it" } else { ", or set DEBUGINFOD_URLS" };
         if image.build_id.is_none() && files.image.is_some() {
             self.names("it has no build ID: whether the file is still the one that ran cannot be told");
         }
@@ -146,9 +136,9 @@ impl Gaps {
         } else if files.lines().is_none() {
             self.lines(match &files.unloaded {
                 Some(unloaded) => format!("it has no debug information; {unloaded}"),
-                None => "it has no debug information: compile with -g, install its debug package, or set \
-                         DEBUGINFOD_URLS"
-                    .to_owned(),
+                None => format!(
+                    "it has no debug information: compile with -g, or install its debug package{loaded}"
+                ),
             });
         }
         for why in &told.stops {
@@ -196,10 +186,10 @@ impl Symbols {
     }
 
     /// The places of an address, with a name for the function that has the code, as far as there is one.
-    fn complete(&self, address: u64, places: Option<&Places>) -> Vec<CodePlace> {
+    fn complete(&self, address: u64, places: Option<&Places>) -> Vec<Place> {
         let function = self.function(address);
         let Some(found) = places.filter(|found| !found.places.is_empty()) else {
-            let place = |name| CodePlace { function: Some(demangle(name)), ..CodePlace::default() };
+            let place = |name| Place { function: Some(demangle(name).into()), ..Place::default() };
             return function.map(place).into_iter().collect();
         };
         let mut places = found.places.clone();
@@ -208,7 +198,7 @@ impl Symbols {
             if last.function.is_none() || is_mangled {
                 // What was split off a function (`.cold`) belongs to it.
                 let whole = name.split(|&byte| byte == b'.').next().unwrap_or(name);
-                last.function = Some(demangle(if is_mangled { whole } else { name }));
+                last.function = Some(demangle(if is_mangled { whole } else { name }).into());
             }
         }
         places

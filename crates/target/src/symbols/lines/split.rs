@@ -30,6 +30,14 @@ pub(super) struct Off {
 }
 
 impl Off {
+    /// What was split off a unit; none where it is whole.
+    pub(super) fn of<'a>(dwarf: &Dwarf<Slice<'a>>, unit: &Unit<Slice<'a>>) -> Result<Option<Off>, Stop> {
+        let (Some(id), Some(name)) = (unit.dwo_id, unit.dwo_name()?) else { return Ok(None) };
+        let name = dwarf.attr_string(unit, name)?.slice();
+        let directory = unit.comp_dir.map(|directory| from_bytes(directory.slice())).unwrap_or_default();
+        Ok(Some(Off { id, path: directory.join(from_bytes(name)), name: name.to_vec() }))
+    }
+
     pub(super) fn shown(&self) -> String {
         printable(&self.name)
     }
@@ -44,18 +52,6 @@ pub(super) enum SplitFile<'s> {
 impl Split {
     pub(super) fn of(beside: Vec<PathBuf>, endian: RunTimeEndian) -> Split {
         Split { beside, endian, package: OnceCell::new() }
-    }
-
-    /// What was split off a unit; none where it is whole.
-    pub(super) fn name_of<'a>(
-        &self,
-        dwarf: &Dwarf<Slice<'a>>,
-        unit: &Unit<Slice<'a>>,
-    ) -> Result<Option<Off>, Stop> {
-        let (Some(id), Some(name)) = (unit.dwo_id, unit.dwo_name()?) else { return Ok(None) };
-        let name = dwarf.attr_string(unit, name)?.slice();
-        let directory = unit.comp_dir.map(|directory| from_bytes(directory.slice())).unwrap_or_default();
-        Ok(Some(Off { id, path: directory.join(from_bytes(name)), name: name.to_vec() }))
     }
 
     /// What may hold it: the package of the program, the file itself where it was, or beside the program.

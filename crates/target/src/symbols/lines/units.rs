@@ -28,6 +28,10 @@ pub(super) struct Units<'a> {
     read: RefCell<HashMap<usize, Rc<Unit<Slice<'a>>>>>,
 }
 
+/// Addresses by the unit that has them.
+type Holding = BTreeMap<usize, Vec<u64>>;
+type Entry<'a> = (Rc<Unit<Slice<'a>>>, UnitOffset);
+
 /// More units than this has no program.
 const MOST: usize = 1 << 20;
 /// More files than fit into this many bytes has no unit.
@@ -65,7 +69,7 @@ impl<'a> Units<'a> {
     /// For each unit that has code at some of the addresses, in order: which they are.
     ///
     /// The index of all addresses (`.debug_aranges`) tells it at once; units that it does not have are looked into.
-    pub(super) fn holding(&self, addresses: &[u64]) -> Result<BTreeMap<usize, Vec<u64>>, Stop> {
+    pub(super) fn holding(&self, addresses: &[u64]) -> Result<Holding, Stop> {
         let (mut holding, listed) = self.listed(addresses)?;
         let mut known: Vec<u64> = holding.values().flatten().copied().collect();
         known.sort_unstable();
@@ -89,8 +93,8 @@ impl<'a> Units<'a> {
     }
 
     /// What the index says, and which units it has.
-    fn listed(&self, addresses: &[u64]) -> Result<(BTreeMap<usize, Vec<u64>>, Vec<bool>), Stop> {
-        let mut holding: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    fn listed(&self, addresses: &[u64]) -> Result<(Holding, Vec<bool>), Stop> {
+        let mut holding = Holding::new();
         let mut listed = vec![false; self.headers.len()];
         let mut sets = self.dwarf.debug_aranges.headers();
         while let Ok(Some(set)) = sets.next() {
@@ -177,10 +181,7 @@ impl<'a> Units<'a> {
     }
 
     /// The unit that an entry stands in, and where in it.
-    pub(super) fn entry(
-        &self,
-        offset: DebugInfoOffset,
-    ) -> Result<Option<(Rc<Unit<Slice<'a>>>, UnitOffset)>, Stop> {
+    pub(super) fn entry(&self, offset: DebugInfoOffset) -> Result<Option<Entry<'a>>, Stop> {
         let behind = self.headers.partition_point(|header| header.debug_info_offset() <= Some(offset));
         let Some(index) = behind.checked_sub(1) else { return Ok(None) };
         let unit = self.unit(index)?;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use residue_target::symbols::{CodePlace, ImageId, Lookup};
+use residue_model::recording::Place;
+use residue_target::symbols::{ImageId, Lookup};
 use residue_testkit::Program;
 
-use super::{addresses, alone, function, image, objcopy, place, run};
+use super::{addresses, alone, function, hex, image, objcopy, place, run};
 
 /// A program whose debug information can be told from that of others.
-fn program() -> (PathBuf, u64, Vec<CodePlace>) {
+fn program() -> (PathBuf, u64, Vec<Place>) {
     let path = Program::build("leakkinds.c").flag("-O2").path().expect("it compiles");
     let address = function(&path, "lose_chain");
     let (whole, gaps) = place(&image(&path), address, &alone());
@@ -21,7 +22,7 @@ fn program() -> (PathBuf, u64, Vec<CodePlace>) {
 
 /// Where a package puts the debug file of a build.
 fn packaged(root: &Path, id: &[u8]) -> PathBuf {
-    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(id);
     let folder = root.join(".build-id").join(&hex[..2]);
     fs::create_dir_all(&folder).expect("there is room");
     folder.join(format!("{}.debug", &hex[2..]))
@@ -155,6 +156,33 @@ fn a_stripped_program_gets_no_wrong_names() {
     ] {
         assert_eq!(name(&whole, address).as_deref(), Some(at_most), "{address:#x}");
         assert_eq!(name(&stripped, address).as_deref(), in_stripped, "{address:#x}");
+    }
+}
+
+/// Debian's debug packages have what several programs share in a file of its own.
+#[test]
+fn tables_that_programs_share_are_found() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let inside = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let built = |flag: &str| Program::build("leakkinds.cpp").flag("-O2").flag(version).flag(flag).path();
+        let whole = built("-DONE").expect("it compiles");
+        let addresses = addresses(&whole, 300);
+        let known = alone().name(&image(&whole), &addresses);
+        assert!(known.gaps.is_empty() && known.places.iter().filter(|places| places.len() > 1).count() > 50);
+        fs::copy(&whole, inside("one")).expect("there is room");
+        fs::copy(built("-DTWO").expect("it compiles"), inside("two")).expect("there is room");
+        run("dwz", &["-m".into(), inside("shared"), inside("one"), inside("two")]);
+        let one = image(Path::new(&inside("one")));
+        assert!(alone().name(&one, &addresses) == known, "{version}");
+        // With another file of that name, what is only there stays unknown.
+        fs::copy(inside("two"), inside("shared")).expect("there is room");
+        let without = alone().name(&one, &addresses);
+        assert!(without.gaps.len() == 1 && without.gaps[0].why.contains("shared"), "{:?}", without.gaps);
+        assert!(without.places != known.places, "{version}");
+        for (without, known) in without.places.iter().flatten().zip(known.places.iter().flatten()) {
+            assert!(without.function.is_none() || without.function == known.function, "{version}");
+        }
     }
 }
 
