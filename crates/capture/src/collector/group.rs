@@ -213,14 +213,15 @@ impl Group {
         }
     }
 
-    /// Frees rings that their threads have left.
+    /// Frees rings that their threads have left, once they are read. One without a stream may have been taken, filled and
+    /// left since streams were opened: what is in it is read in the next round.
     fn close_streams(&mut self) {
         for number in 0..self.streams.len() {
             let is_left = self.ring(number).is_some_and(|ring| {
-                ring.state.load(Ordering::Acquire) == RingState::Left as u32
-                    && self.streams[number]
-                        .as_ref()
-                        .is_none_or(|stream| stream.next == ring.head.load(Ordering::Acquire))
+                let is_left = ring.state.load(Ordering::Acquire) == RingState::Left as u32;
+                let stream = self.streams[number].as_ref();
+                let read = stream.map_or_else(|| ring.tail.load(Ordering::Relaxed), |stream| stream.next);
+                is_left && read == ring.head.load(Ordering::Acquire)
             });
             if is_left {
                 self.close(number);
@@ -268,6 +269,23 @@ impl Group {
     /// Whether rings are about to run out.
     pub(super) fn is_short_of_rings(&self) -> bool {
         self.streams.iter().flatten().count() * 4 > self.segment.rings() as usize * 3
+    }
+
+    /// Whether there is hardly room for another process.
+    pub(super) fn is_short_of_processes(&self) -> bool {
+        self.members.iter().flatten().count() > PROCESSES / 4
+    }
+
+    /// Whether nobody is left who could write, and nothing that nobody has read.
+    pub(super) fn is_done(&mut self, setting: &mut Setting<'_>) -> bool {
+        if self.members.iter().any(Option::is_some)
+            || self.segment.is_held().unwrap_or_else(|| !self.is_quiet())
+        {
+            return false;
+        }
+        // One may have come and gone since processes were taken in.
+        self.adopt(setting);
+        self.members.iter().all(Option::is_none)
     }
 
     /// Whether a ring is half full, so that waiting would make its writer wait.
@@ -327,7 +345,7 @@ impl Group {
     }
 
     /// Whether the kernel does not tell who has the segment, and nobody came for a while.
-    pub(super) fn is_quiet(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         self.made.elapsed() > QUIET && self.members.iter().all(Option::is_none)
     }
 }

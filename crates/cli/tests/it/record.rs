@@ -82,6 +82,19 @@ fn every_allocation_is_counted_and_the_file_stays_small() {
     assert!(sizes[1] < 2 * sizes[0] && sizes[1] < 2 << 20, "{sizes:?}");
 }
 
+/// Thousands of threads that live for a moment: each has a ring, and what it wrote there is read before the next has it.
+#[test]
+fn threads_that_come_and_go_lose_nothing() {
+    let folder = Folder::new();
+    let file = folder.file("a");
+    residue(&["record", "-o", &file, "--", &path("swarm"), "case=brief"]).good();
+
+    let totals = recording(&file).totals;
+
+    assert!(totals.threads > 2000, "{totals:?}");
+    assert_eq!((totals.dropped, totals.unknown_frees), (0, 0));
+}
+
 /// Each program of a process has a recording of its own; the last one has the name that was asked for.
 #[test]
 fn programs_that_follow_each_other_have_a_file_each() {
