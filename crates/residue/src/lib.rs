@@ -36,6 +36,7 @@ mod sampling;
 mod search;
 #[cfg(windows)]
 mod selfcheck;
+mod sources;
 mod understood;
 
 #[cfg(any(target_os = "linux", windows))]
@@ -82,3 +83,4 @@ pub use residue_target::{
 pub use search::{Mapped, read, search, searchable};
 #[cfg(windows)]
 pub use selfcheck::selfcheck;
+pub use sources::sources;

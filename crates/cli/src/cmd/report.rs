@@ -1,11 +1,11 @@
 use residue::analysis::recorded::{Comparison, Recorded};
-use residue::recording;
 use residue::report::terminal::RecordedView;
-use residue::report::{json, terminal};
+use residue::report::{html, json, terminal};
+use residue::{recording, sources};
 
 use crate::arguments::{RecordedFailOn, ReportArgs, Sort};
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, write_file};
 use crate::trouble::Trouble;
 
 /// Sites of a section, unless more are asked for.
@@ -32,6 +32,11 @@ pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Troubl
 }
 
 fn show(args: &ReportArgs, output: &mut Output, recorded: &Recorded) -> Result<(), Trouble> {
+    if let Some(path) = &args.html {
+        let mut page = Vec::new();
+        html::recorded(&mut page, recorded, &sources(recorded))?;
+        write_file(path, &page)?;
+    }
     if output.json {
         json::recorded(&mut output.out, recorded, args.sort.map(Sort::section), args.limit, args.full)?;
     } else {
