@@ -10,7 +10,9 @@
 //! ```
 
 pub mod chart;
+pub mod collapsed;
 mod error;
+pub mod flamegraph;
 pub mod html;
 pub mod json;
 pub mod terminal;

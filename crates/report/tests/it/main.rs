@@ -2,6 +2,7 @@
 
 mod blocks;
 mod dead;
+mod flame;
 mod json;
 mod live_windows;
 mod page;
