@@ -50,6 +50,8 @@ mod names;
 #[cfg(target_os = "linux")]
 mod output;
 #[cfg(target_os = "linux")]
+mod page_flame;
+#[cfg(target_os = "linux")]
 mod page_map;
 #[cfg(target_os = "linux")]
 mod page_triage;

@@ -45,9 +45,10 @@ function draw() {
 }
 
 function fit() {
-  if (innerWidth === width) return;
-  width = Math.max(innerWidth, 300);
-  svg.setAttribute("width", width);
+  svg.setAttribute("width", "100%"); // the window's without a scroll bar
+  const now = Math.max(Math.floor(svg.getBoundingClientRect().width), 300);
+  if (now === width) return;
+  width = now;
   svg.setAttribute("viewBox", "0 0 " + width + " " + height);
   bar.setAttribute("x", Math.max(width - 420, 0));
   draw();
