@@ -1,7 +1,7 @@
 // What the page knows of a recording, what is chosen of it, and the sums that follow from that.
 //
 // After table.js. The other files find it as `window.recording`; a choice is told by `residue:chosen {what}` on `document`,
-// `what` being "window", "measure", "kind" or "focus".
+// `what` being "window", "measure", "mapped" or "focus".
 (() => {
 "use strict";
 
@@ -62,6 +62,8 @@ function choose(what, value) {
     if (wasWhole && chosen.window && chosen.measure === "live") chosen.measure = "growth";
     if (!isKnown(chosen.measure)) chosen.measure = chosen.window ? "growth" : "live";
   } else chosen[what] = value;
+  // What a function of the one kind leads to is nothing of the other.
+  if (what === "mapped") chosen.focus = 0;
   send("chosen", { what });
 }
 
