@@ -59,8 +59,6 @@ pub(crate) enum Command {
     Blocks(BlocksArgs),
     /// Who points at an address: blocks, variables, stacks, registers
     Refs(RefsArgs),
-    /// What a recording tells: who lost, grows, holds, wastes
-    Report(ReportArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// A core of a running process, which stands still while it is copied and then goes on
     Dump(DumpArgs),
@@ -70,6 +68,8 @@ pub(crate) enum Command {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     /// Who allocates: starts a program and writes what it asked for, by call path, into a small file
     Record(RecordArgs),
+    /// What a recording tells: who lost, grows, holds, wastes
+    Report(ReportArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),

@@ -36,7 +36,7 @@ fn main() {
     let mut bench = Bench { thread, segment, captures: true, seen: 0 };
 
     println!("{:>8} {:>9} {:>9}", "frames", "1 top", "64 tops");
-    for depth in [8, 15, 17, 37, 100] {
+    for depth in [5, 8, 10, 30, 100] {
         let one = bench.measure(&mut |bench| descend(bench, depth, 0, CALLS, 1));
         let many = bench.measure(&mut |bench| descend(bench, depth, 0, CALLS, 64));
         println!("{:>8} {one:>9.1} {many:>9.1}", bench.frames());

@@ -72,7 +72,7 @@ impl Passing {
     pub fn of(local: &'static Local, caller: Caller) -> Passing {
         let Some(recording) = process::recording() else {
             if process::is_off() {
-                local.countdown.set(i64::MAX / 2);
+                local.countdown.set(u64::MAX);
             }
             return Passing::Unseen;
         };
@@ -102,7 +102,6 @@ impl Call {
     #[inline(always)]
     pub fn is_wanted(&self, size: usize) -> bool {
         if self.is_exact() {
-            self.local.countdown.set(0);
             return true;
         }
         sampling::is_sampled(self.local, self.recording, size)
@@ -110,7 +109,7 @@ impl Call {
 
     /// Whether the countdown is over, so that a sample falls into this call.
     pub fn is_over(&self) -> bool {
-        self.local.countdown.get() <= 0
+        self.local.countdown.get() == 0
     }
 
     /// How much of a block can be used.

@@ -9,6 +9,8 @@ use crate::clock;
 use crate::segment::Segment;
 use crate::sys::{self, Errno};
 
+/// What stands for a thread where several write, one at a time.
+pub const SEVERAL: u32 = 0;
 /// So many events are written before the writer looks up from its work.
 const STRETCH: u64 = 2048;
 /// A wait for the collector takes no longer than this at a time: nanoseconds.
@@ -33,10 +35,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes a ring for a thread (0: for several) of a process of the segment. None: none is free.
+    /// Takes a ring for a thread, or for [several](SEVERAL), of a process of the segment. None: none is free. Some are left for those
+    /// that serve several.
     pub fn take(segment: Segment, control: &'static Control, process: u32, thread: u32) -> Option<Writer> {
+        let rings = segment.rings();
+        let served = if thread == SEVERAL { rings.len() } else { rings.len() - (rings.len() / 8).max(1) };
         let (number, ring) =
-            segment.rings().iter().enumerate().find(|(number, ring)| is_taken(segment, *number, ring))?;
+            rings[..served].iter().enumerate().find(|(number, ring)| is_taken(segment, *number, ring))?;
         ring.process.store(process, Relaxed);
         ring.thread.store(thread, Relaxed);
         ring.taken.fetch_add(1, Release);

@@ -52,15 +52,15 @@ fn mixed(address: usize) -> usize {
     (address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Whether an allocation is sampled, of a thread whose countdown the size was taken from, and is over.
+/// Whether an allocation is sampled, of a thread whose countdown it has brought to its end, or who has none yet.
 #[cold]
 pub fn is_sampled(local: &Local, recording: &Recording, size: usize) -> bool {
-    let is_new = local.random.get() == 0;
-    if is_new {
+    if local.random.get() == 0 {
         // No thread's words stand where another's stand.
         seed(&local.random, clock::now() ^ (&raw const *local as u64).rotate_left(32));
-        local.countdown.set(distance(local, recording) - size as i64);
-        if local.countdown.get() > 0 {
+        let first = distance(local, recording);
+        if (size as u64) < first {
+            local.countdown.set(first - size as u64);
             return false;
         }
     }
@@ -86,10 +86,10 @@ fn next(random: &Cell<u64>) -> u64 {
 }
 
 /// To the next sampled byte.
-fn distance(local: &Local, recording: &Recording) -> i64 {
+fn distance(local: &Local, recording: &Recording) -> u64 {
     let number = (next(&local.random) >> 11) + 1;
     let uniform = number as f64 / (1_u64 << 53) as f64;
-    (-logarithm(uniform) * recording.interval as f64) as i64 + 1
+    (-logarithm(uniform) * recording.interval as f64) as u64 + 1
 }
 
 /// The natural logarithm of a positive, normal number, to about 1e-8.

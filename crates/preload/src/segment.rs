@@ -8,8 +8,10 @@ use crate::sys;
 use residue_recording::wire::{Header, INDEX_SLOTS, Layout, ModuleRow, NODES, Node, Ring};
 
 const LAYOUT: Layout = Layout::of(0);
-/// So often a lock that another thread holds is tried again. Who holds it copies a path and no more.
-const TRIES: u32 = 256;
+/// So often a lock that another thread holds is tried again. Who holds it copies a path and no more, but may have lost the
+/// processor: after the first tries ours is offered.
+const TRIES: u32 = 512;
+const QUICK_TRIES: u32 = 256;
 
 /// A mapped segment.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +81,11 @@ impl Segment {
     /// The right to add modules and texts; None when others hold on to it.
     pub fn lock(&self) -> Option<Held> {
         let lock = &self.header().lock;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
             if lock.compare_exchange(0, 1, Acquire, Relaxed).is_ok() {
                 return Some(Held { segment: *self });
             }
-            core::hint::spin_loop();
+            if tries < QUICK_TRIES { core::hint::spin_loop() } else { sys::give_way() }
         }
         None
     }

@@ -5,7 +5,7 @@ use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::process::{Process, Recording};
-use crate::ring::Writer;
+use crate::ring::{SEVERAL, Writer};
 use crate::sys;
 
 /// So often a thread waits for another that writes, about a millisecond each time.
@@ -40,7 +40,7 @@ impl Shared {
         // SAFETY: the lock is held.
         let writer = unsafe { &mut *self.writer.get() };
         if writer.is_none() {
-            *writer = Writer::take(recording.segment, recording.control, process.slot, 0);
+            *writer = Writer::take(recording.segment, recording.control, process.slot, SEVERAL);
         }
         let is_done = writer.as_mut().map(write).is_some();
         self.lock.store(FREE, Release);

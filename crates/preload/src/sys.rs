@@ -155,6 +155,12 @@ pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
+/// Lets another thread have the processor.
+pub fn give_way() {
+    // SAFETY: sched_yield touches no memory.
+    let _ = unsafe { call(24, [0; 6]) };
+}
+
 pub fn process_id() -> u32 {
     // SAFETY: touches no memory.
     unsafe { call(39, [0; 6]) }.unwrap_or(0) as u32

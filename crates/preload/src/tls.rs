@@ -12,9 +12,9 @@ use crate::recorder::Thread;
 /// A thread's words.
 #[repr(C, align(64))]
 pub struct Local {
-    /// Bytes that the thread may still allocate before one is sampled. Zero, with which a thread begins, or less: the call
-    /// is to be looked at. All are when every one is recorded.
-    pub countdown: Cell<i64>,
+    /// Bytes that the thread may still allocate before one is sampled. Zero, with which a thread begins: the call is
+    /// to be looked at. All are when every one is recorded.
+    pub countdown: Cell<u64>,
     /// Its own memory; null: none yet.
     pub thread: Cell<*mut Thread>,
     /// Where the thread is: see [`guard`](crate::guard).

@@ -18,6 +18,7 @@ mod step;
 mod table;
 mod tree;
 
+use cfi::Workspace;
 use kept::{DEEPEST, Kept, Place};
 use readable::Readable;
 pub use rules::Rules;
@@ -59,6 +60,7 @@ pub struct Thread {
     /// A stack pointer that stood too deep, when it was seen last; 0 when none did.
     deep: u64,
     readable: Readable,
+    workspace: Workspace,
     kept: Kept,
     steps: [Step; DEEPEST],
 }
@@ -91,6 +93,7 @@ impl Thread {
             self.forget();
         }
         let state = State { pc: registers.pc.wrapping_sub(1), sp: registers.sp, bp: registers.bp };
+        self.readable.begin(state.sp);
         let (stop, count) = self.walk(state, &view);
         let place = match stop {
             Stop::Met(number) if number + count < DEEPEST => self.join(number, count, &view),
@@ -101,6 +104,9 @@ impl Thread {
                 self.tell_innermost(count, &view)
             }
         };
+        if self.readable.strayed() || view.is_unsure() {
+            self.kept.forget();
+        }
         Captured { stack: place.node, is_cut: place.is_cut }
     }
 
@@ -120,7 +126,7 @@ impl Thread {
             }
             let step = &mut self.steps[count];
             step.state = state;
-            step.rule = view.rule(state.pc);
+            step.rule = view.rule(state.pc, &mut self.workspace);
             match step.take(&mut self.readable) {
                 Next::Caller(caller) => state = caller,
                 Next::End(zero) => return (Stop::End(zero), count + 1),

@@ -426,6 +426,16 @@ fn threads_of_one_process_share_rules_and_tree() {
     assert_eq!(segment.header().lock.load(Relaxed), 0);
 }
 
+/// Who adds a module holds a lock, and may lose the processor meanwhile. Others wait for that, but not for ever.
+#[test]
+fn a_lock_that_is_held_for_long_cuts_a_stack_for_once() {
+    let mut recorder = Recorder::new();
+    let held = recorder.segment.lock().expect("nobody else has it");
+    recurse(3, &mut |registers| assert!(recorder.capture(registers).is_cut, "the C library has no row yet"));
+    drop(held);
+    recurse(3, &mut |registers| assert!(!recorder.capture(registers).is_cut));
+}
+
 fn map(size: usize, protection: c_int) -> *mut u8 {
     let memory = unsafe { mmap(std::ptr::null_mut(), size, protection, 0x22, -1, 0) };
     assert_ne!(memory as isize, -1);

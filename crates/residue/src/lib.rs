@@ -25,6 +25,7 @@ mod heaps;
 mod interrupt;
 #[cfg(any(target_os = "linux", windows))]
 mod live;
+mod named;
 pub mod pipeline;
 mod plan;
 #[cfg(any(target_os = "linux", windows))]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use residue_model::Recording;
 
-use crate::Result;
+use crate::{Result, named};
 
 /// Starts a program and records it, until it and what it started have ended. `interrupts` ends it early: set off once, the
 /// program gets two seconds to end itself, as it hears Ctrl-C too; twice, it runs on and is recorded no more.
@@ -20,12 +20,14 @@ pub fn record(
     Ok(residue_capture::record(plan, progress, &|| interrupt.count())?)
 }
 
-/// Reads a recording from a file.
+/// Reads a recording from a file, and names code that it has no names of by what is installed here.
 ///
 /// # Errors
 /// When it cannot be read, is no recording, is of a newer version, or is damaged.
 pub fn recording(path: &Path) -> Result<Recording> {
-    Ok(residue_capture::file::open(path)?)
+    let mut recording = residue_capture::file::open(path)?;
+    named::name(&mut recording);
+    Ok(recording)
 }
 
 /// Writes a recording to a file: whole, or not at all.

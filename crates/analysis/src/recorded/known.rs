@@ -233,6 +233,12 @@ pub(super) const ALLOCATORS: &[&str] = &[
     "PyObject_NewVar",
     "PyType_GenericAlloc",
     "pymalloc_alloc",
+    "PyMem_Strdup",
+    "PyObject_ArenaMmap",
+    "PyObject_ArenaMalloc",
+    "PyType_AllocNoTrack",
+    "arena_map_get",
+    "arena_map_mark_used",
     "new_arena",
     "allocate_from_new_pool",
     // OpenSSL, redis, nginx

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use residue_model::recording::{Recording, StackId};
 
 use super::frame::{Frame, module_paths};
-use super::skip::Skip;
+use super::skip::{self, Skip};
 
 /// Names an entry of [`Paths::frames`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,26 @@ impl Paths {
     /// The frames of a path, the innermost first.
     pub fn frames(&self, path: PathId) -> impl Iterator<Item = &Frame> {
         self.ids(path).map(|frame| self.frame(frame))
+    }
+
+    /// The frames of a path without what every program has around it: how the C library and the loader came to call it.
+    pub fn own_frames(&self, path: PathId) -> impl Iterator<Item = &Frame> {
+        let frames: Vec<FrameId> = self.ids(path).collect();
+        let is_entry = |id: &FrameId| self.passing[id.0 as usize] || skip::is_entry(self.frame(*id));
+        let mut own = frames.len();
+        while own > 0 {
+            let entries = frames[..own].iter().rev().take_while(|id| is_entry(id)).count();
+            // The program's own `_start` has no name where symbols are stripped: nobody but it calls the C library's.
+            let is_nameless = self.frame(frames[own - 1]).function.is_none();
+            let is_start =
+                is_nameless && entries == 0 && own == frames.len() && own > 2 && is_entry(&frames[own - 2]);
+            match entries + usize::from(is_start) {
+                0 => break,
+                outer if outer >= own => break,
+                outer => own -= outer,
+            }
+        }
+        frames.into_iter().take(own).map(|frame| self.frame(frame))
     }
 
     pub(super) fn ids(&self, path: PathId) -> impl Iterator<Item = FrameId> {
@@ -278,6 +298,24 @@ mod tests {
             asked(&[&["malloc in libc.so.6", "? in ld-linux-x86-64.so.2"]], &Skip::default()),
             ["malloc ?"]
         );
+    }
+
+    #[test]
+    fn how_a_program_was_started_is_not_told_of_each_path() {
+        let own = |frames: &[&str]| {
+            let recording = Sketch::of("app", 1, Duration::from_secs(1)).stack(frames).build();
+            let paths = Paths::of(&recording, &Skip::default());
+            paths.own_frames(paths.asked(recording.stacks[0].stack)).count()
+        };
+        assert_eq!(own(&["lose", "main", "__libc_start_main in libc.so.6", "_start"]), 2);
+        assert_eq!(
+            own(&["? at 1 in app", "? at 2 in app", "? at 3 in libc.so.6", "? at 4 in app"]),
+            2,
+            "stripped"
+        );
+        assert_eq!(own(&["lose", "work", "start_thread in libc.so.6", "clone3 in libc.so.6"]), 2);
+        assert_eq!(own(&["? in libstdc++.so.6", "? in ld-linux.so.2"]), 2, "there is nothing else");
+        assert_eq!(own(&["callback", "qsort in libc.so.6", "main"]), 3, "what is between is told");
     }
 
     #[test]

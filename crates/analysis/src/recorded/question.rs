@@ -101,6 +101,11 @@ impl Recorded {
         self.recording.totals.events == 0
     }
 
+    /// The frames of a path without how the program was started, the innermost first.
+    pub fn own_frames(&self, path: PathId) -> impl Iterator<Item = &super::Frame> {
+        self.paths.own_frames(path)
+    }
+
     /// The frames of a path, the innermost first.
     pub fn frames(&self, path: PathId) -> impl Iterator<Item = &super::Frame> {
         self.paths.frames(path)

@@ -40,6 +40,21 @@ fn is_library(module: &str) -> bool {
     })
 }
 
+/// Whether a function is where a program or a thread begins.
+pub(super) fn is_entry(frame: &Frame) -> bool {
+    const ENTRIES: [&str; 8] = [
+        "_start",
+        "__libc_start_main",
+        "__libc_start_main_impl",
+        "__libc_start_call_main",
+        "start_thread",
+        "clone",
+        "clone3",
+        "__clone3",
+    ];
+    frame.function.as_deref().is_some_and(|function| ENTRIES.contains(&function))
+}
+
 /// Where the sources of Rust's own library lie: as distributed, and as cargo vendors what the library is built of.
 fn is_rust_library(file: &str) -> bool {
     const CRATES: [&str; 4] = ["/library/alloc/", "/library/core/", "/library/std/", "/hashbrown-"];

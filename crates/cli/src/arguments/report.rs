@@ -30,9 +30,6 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "EARLIER")]
     pub(crate) diff: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub(crate) part: PartArgs,
-
     /// Which call paths are one site: those that end at the same line, in the same function or module, or the same whole stack
     #[arg(long, value_name = "WHAT", default_value = "line")]
     pub(crate) by: By,
@@ -60,6 +57,9 @@ pub(crate) struct ReportArgs {
     /// Exit with 1 when a site is lost or grows like a leak; with 4 when nothing at all was recorded
     #[arg(long, value_name = "WHAT")]
     pub(crate) fail_on: Option<RecordedFailOn>,
+
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
 }
 
 /// Which part of a recording is looked at.

@@ -31,9 +31,10 @@ hook!(pvalloc, "rsi", "rdx", pvalloc_called);
 /// Whether nobody need look at an allocation: the sample falls into a later one.
 #[inline(always)]
 pub(super) fn is_passed_on(local: &Local, size: usize) -> bool {
-    let left = local.countdown.get().wrapping_sub_unsigned(size as u64);
-    local.countdown.set(left);
-    left > 0
+    let left = local.countdown.get();
+    let is_passed_on = (size as u64) < left;
+    local.countdown.set(if is_passed_on { left - size as u64 } else { 0 });
+    is_passed_on
 }
 
 /// Has a block given by the allocator and records it.

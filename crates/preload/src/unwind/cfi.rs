@@ -1,5 +1,7 @@
 //! The unwind information that a compiler left for the code at an address, made into a rule.
 
+use core::fmt;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use gimli::{
@@ -14,13 +16,43 @@ use super::rule::{Base, Rule, SavedBp};
 
 type Bytes = EndianSlice<'static, LittleEndian>;
 
-/// Rows of unwind information on our own stack. A signal frame has rules for 17 registers; compilers nest no more than two
-/// remembered rows. What has more cannot be followed.
-struct OnStack;
+/// Rows of unwind information in place. A signal frame has rules for 17 registers; compilers nest no more than two remembered
+/// rows. What has more cannot be followed.
+#[derive(Debug)]
+struct InPlace;
 
-impl UnwindContextStorage<usize> for OnStack {
+impl UnwindContextStorage<usize> for InPlace {
     type Rules = [(Register, RegisterRule<usize>); 20];
-    type Stack = [UnwindTableRow<usize, OnStack>; 4];
+    type Stack = [UnwindTableRow<usize, InPlace>; 4];
+}
+
+/// Where rows are worked out: not on the stack, which may be a small one for signals. All zeros is one to begin with.
+#[repr(C)]
+pub(super) struct Workspace {
+    is_made: bool,
+    context: MaybeUninit<UnwindContext<usize, InPlace>>,
+}
+
+impl Workspace {
+    fn context(&mut self) -> &mut UnwindContext<usize, InPlace> {
+        if !self.is_made {
+            self.make();
+        }
+        // SAFETY: it was made; nothing in it refers to anything, so it may have been copied by `fork`.
+        unsafe { self.context.assume_init_mut() }
+    }
+
+    #[inline(never)]
+    fn make(&mut self) {
+        self.context.write(UnwindContext::new_in());
+        self.is_made = true;
+    }
+}
+
+impl fmt::Debug for Workspace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Workspace").field("is_made", &self.is_made).finish_non_exhaustive()
+    }
 }
 
 /// Offsets in what the kernel puts on the stack before a signal handler: `struct ucontext` of Linux on `x86_64`.
@@ -32,9 +64,9 @@ pub(super) const INTERRUPTED_PC: i64 = 168;
 const RETURN_FROM_SIGNAL: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 
 /// The rule for the code at an address of an image.
-pub(super) fn rule(object: &Object, address: u64) -> Rule {
+pub(super) fn rule(object: &Object, address: u64, workspace: &mut Workspace) -> Rule {
     let segments = elf::segments(object.start);
-    described(object, segments, address).unwrap_or_else(|| {
+    described(object, segments, address, workspace).unwrap_or_else(|| {
         // Some C libraries leave no unwind information here. The address looked up is that of the byte before.
         let is_return = elf::loaded_around(segments, object.bias, address + 1)
             .and_then(|range| elf::bytes(&range, address + 1, RETURN_FROM_SIGNAL.len()))
@@ -44,7 +76,12 @@ pub(super) fn rule(object: &Object, address: u64) -> Rule {
 }
 
 /// None when nothing is said of the address, or it is not understood.
-fn described(object: &Object, segments: &[elf::Segment], address: u64) -> Option<Rule> {
+fn described(
+    object: &Object,
+    segments: &[elf::Segment],
+    address: u64,
+    workspace: &mut Workspace,
+) -> Option<Rule> {
     // Where the headers cannot be seen, all of the image is taken for loaded.
     let loaded = |address| match segments {
         [] => Some(object.start..object.end).filter(|whole| whole.contains(&address)),
@@ -74,14 +111,13 @@ fn described(object: &Object, segments: &[elf::Segment], address: u64) -> Option
         let is_start = entry(address + 1).is_some_and(|next| next.initial_address() == address + 1);
         return is_start.then_some(Rule::End);
     };
-    let mut context = UnwindContext::<usize, OnStack>::new_in();
-    let row = entry.unwind_info_for_address(&frames, &bases, &mut context, address).ok()?;
+    let row = entry.unwind_info_for_address(&frames, &bases, workspace.context(), address).ok()?;
     Reading { frames, row, pc: address }.rule()
 }
 
 struct Reading<'a> {
     frames: EhFrame<Bytes>,
-    row: &'a UnwindTableRow<usize, OnStack>,
+    row: &'a UnwindTableRow<usize, InPlace>,
     pc: u64,
 }
 
@@ -205,8 +241,12 @@ mod tests {
         static residue_test_return: u8;
     }
 
+    fn rule_in(object: &Object, address: u64) -> Rule {
+        rule(object, address, &mut Workspace { is_made: false, context: MaybeUninit::uninit() })
+    }
+
     fn rule_at(address: u64) -> Rule {
-        rule(&objects::find(address).expect("the test's own code"), address)
+        rule_in(&objects::find(address).expect("the test's own code"), address)
     }
 
     #[test]
@@ -243,7 +283,11 @@ mod tests {
         let object = objects::find(start).expect("the test's own code");
 
         for eh_frame_header in [0, object.start, object.end - 4, object.end, 16, u64::MAX] {
-            assert_eq!(rule(&Object { eh_frame_header, ..object }, start), Rule::Cut, "{eh_frame_header:x}");
+            assert_eq!(
+                rule_in(&Object { eh_frame_header, ..object }, start),
+                Rule::Cut,
+                "{eh_frame_header:x}"
+            );
         }
     }
 }

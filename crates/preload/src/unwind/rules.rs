@@ -1,18 +1,21 @@
 //! What is known of the code of a process, for all of its threads.
 
+use core::cell::Cell;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use residue_recording::wire::Header;
 
+use super::cfi::{self, Workspace};
 use super::kept::Place;
 use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::{cfi, modules, tree};
+use super::{modules, tree};
 use crate::segment::Segment;
 use crate::sys;
+use crate::weak::weak;
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const UNLOADED: u64 = 1 << 32;
@@ -37,6 +40,8 @@ pub(super) struct View<'a> {
     rules: &'a Rules,
     segment: &'a Segment,
     slots: Option<Slots>,
+    /// Some rule could not be told just now.
+    is_unsure: Cell<bool>,
 }
 
 impl Rules {
@@ -85,7 +90,13 @@ impl Rules {
 
     #[inline]
     pub(super) fn view<'a>(&'a self, segment: &'a Segment) -> View<'a> {
-        View { changes: self.changes.load(Acquire), rules: self, segment, slots: self.table.slots() }
+        View {
+            changes: self.changes.load(Acquire),
+            rules: self,
+            segment,
+            slots: self.table.slots(),
+            is_unsure: Cell::new(false),
+        }
     }
 
     fn object(&self, address: u64) -> Option<Object> {
@@ -102,10 +113,10 @@ impl Default for Rules {
 impl View<'_> {
     /// The rule for the code at an address.
     #[inline]
-    pub(super) fn rule(&self, address: u64) -> Packed {
+    pub(super) fn rule(&self, address: u64, workspace: &mut Workspace) -> Packed {
         let known =
             self.slots.and_then(|slots| slots.get(address)).filter(|rule| rule.is_of(self.generation()));
-        known.unwrap_or_else(|| self.find(address))
+        known.unwrap_or_else(|| self.find(address, workspace))
     }
 
     /// The place of a frame that is called from the one at another place.
@@ -119,15 +130,22 @@ impl View<'_> {
         }
     }
 
+    /// Whether some rule could not be told just now, and may be the next time.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_unsure.get()
+    }
+
     fn generation(&self) -> u64 {
         self.changes / UNLOADED
     }
 
     #[cold]
-    fn find(&self, address: u64) -> Packed {
+    #[inline(never)]
+    fn find(&self, address: u64, workspace: &mut Workspace) -> Packed {
         let Some(object) = self.rules.object(address) else {
             // Not kept: a library may be loaded there later, and nobody says when. Where libraries that were loaded later
-            // are not told, this may be one.
+            // are not told, this may be one, or the list is being written.
+            self.is_unsure.set(!objects::are_told());
             let rule = if objects::are_told() { Rule::Guess } else { Rule::Cut };
             return Packed::new(rule, 0, self.generation());
         };
@@ -135,9 +153,10 @@ impl View<'_> {
         // The program has no name, having a row from the start; the kernel's own library has no path.
         let path = if name.contains(&b'/') { name } else { b"" };
         let Some(module) = modules::number(self.segment, &object, path) else {
+            self.is_unsure.set(true);
             return Packed::new(Rule::Cut, 0, self.generation());
         };
-        let rule = Packed::new(cfi::rule(&object, address), module, self.generation());
+        let rule = Packed::new(cfi::rule(&object, address, workspace), module, self.generation());
         self.rules.table.put(address, rule);
         rule
     }
@@ -159,9 +178,34 @@ fn add_program(rules: &Rules, segment: &Segment) {
 }
 
 fn auxiliary(kind: u64) -> u64 {
-    unsafe extern "C" {
-        fn getauxval(kind: u64) -> u64;
+    let getauxval = weak!("getauxval");
+    if getauxval.is_null() {
+        return 0;
     }
+    // SAFETY: it has this form in every C library.
+    let getauxval: unsafe extern "C" fn(u64) -> u64 = unsafe { core::mem::transmute(getauxval) };
     // SAFETY: it reads what the kernel left for the program.
     unsafe { getauxval(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A generation has few bits. A program that unloads libraries all the time comes by each again.
+    #[test]
+    fn a_rule_of_long_ago_is_no_rule() {
+        let rules = Rules::new();
+        rules.table.put(5, Packed::new(Rule::Signal, 3, 0));
+        let known = || {
+            let generation = rules.changes.load(Relaxed) / UNLOADED;
+            rules.table.slots()?.get(5).filter(|rule| rule.is_of(generation))
+        };
+        assert!(known().is_some());
+
+        for _ in 0..GENERATIONS {
+            rules.unloaded();
+            assert_eq!(known(), None);
+        }
+    }
 }

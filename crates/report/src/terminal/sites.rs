@@ -46,7 +46,7 @@ impl Default for Callers {
 impl SiteRow {
     /// The names of a path; `full` for all of its frames.
     pub(super) fn of(recorded: &Recorded, path: PathId, full: bool) -> SiteRow {
-        let mut frames = recorded.frames(path);
+        let mut frames = recorded.own_frames(path);
         let Some(first) = frames.next() else {
             return SiteRow { name: "a call path that nobody knows".into(), ..SiteRow::default() };
         };

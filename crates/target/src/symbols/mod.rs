@@ -30,7 +30,7 @@ mod with_files;
 
 pub use demangle::demangle;
 pub use frames::Frame;
-pub use lines::{CodePlace, Debuginfod, ImageId, Lookup, Named};
+pub use lines::{Debuginfod, ImageId, Lookup, Named};
 pub use modules::Modules;
 pub use symbol::{Symbol, SymbolKind};
 pub use with_files::WithFiles;

@@ -19,6 +19,7 @@ mod units;
 use std::path::PathBuf;
 
 use residue_model::Gap;
+use residue_model::recording::Place;
 
 pub use debuginfod::Debuginfod;
 
@@ -39,25 +40,12 @@ pub struct ImageId {
     pub build_id: Option<Vec<u8>>,
 }
 
-/// A place in code: a line of a function.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct CodePlace {
-    /// The function, demangled and printable.
-    pub function: Option<String>,
-    /// The source file, as the compiler was told of it, below the directory that it ran in; printable.
-    pub file: Option<String>,
-    /// The line in it, from 1 on.
-    pub line: Option<u32>,
-    /// Whether the function was inlined into the one of the next place, which has the code.
-    pub is_inlined: bool,
-}
-
 /// What stands at the addresses of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
     /// For each address, in the order given: its places, the innermost inlined function first, the function that has the
     /// code last. Nothing where nothing is known.
-    pub places: Vec<Vec<CodePlace>>,
+    pub places: Vec<Vec<Place>>,
     /// What could not be found, and why. What is missing for the same reason has the same words.
     pub gaps: Vec<Gap>,
 }
@@ -198,10 +186,10 @@ impl Symbols {
     }
 
     /// The places of an address, with a name for the function that has the code, as far as there is one.
-    fn complete(&self, address: u64, places: Option<&Places>) -> Vec<CodePlace> {
+    fn complete(&self, address: u64, places: Option<&Places>) -> Vec<Place> {
         let function = self.function(address);
         let Some(found) = places.filter(|found| !found.places.is_empty()) else {
-            let place = |name| CodePlace { function: Some(demangle(name)), ..CodePlace::default() };
+            let place = |name| Place { function: Some(demangle(name).into()), ..Place::default() };
             return function.map(place).into_iter().collect();
         };
         let mut places = found.places.clone();
@@ -210,7 +198,7 @@ impl Symbols {
             if last.function.is_none() || is_mangled {
                 // What was split off a function (`.cold`) belongs to it.
                 let whole = name.split(|&byte| byte == b'.').next().unwrap_or(name);
-                last.function = Some(demangle(if is_mangled { whole } else { name }));
+                last.function = Some(demangle(if is_mangled { whole } else { name }).into());
             }
         }
         places

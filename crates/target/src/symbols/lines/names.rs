@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gimli::{AttributeValue, Unit, UnitOffset};
 
@@ -18,7 +19,7 @@ pub(super) struct Names<'u, 'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// Demangled and printable.
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     /// Whether it tells of scopes and parameters too, as linkers know them.
     pub(super) is_full: bool,
 }
@@ -51,7 +52,7 @@ impl<'u, 'a> Names<'u, 'a> {
         self.units.effort.spend(text.map_or(0, |text| text.len()))?;
         let name = text
             .filter(|text| !text.is_empty())
-            .map(|text| Name { text: demangle(text.slice()), is_full: said.linkage.is_some() });
+            .map(|text| Name { text: demangle(text.slice()).into(), is_full: said.linkage.is_some() });
         self.known.insert(entry, name.clone());
         Ok(name)
     }

@@ -1,9 +1,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gimli::{EndianSlice, Unit};
+use residue_model::recording::Place;
 
-use super::CodePlace;
 use super::effort::{Effort, Stop};
 use super::elf::{Elf, Sections, Slice, size};
 use super::functions::{Call, around};
@@ -25,7 +26,7 @@ pub(super) struct Told {
 /// What stands at one address.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    pub(super) places: Vec<CodePlace>,
+    pub(super) places: Vec<Place>,
     /// Whether the function that has the code is known by no more than its bare name.
     pub(super) is_bare: bool,
 }
@@ -145,7 +146,7 @@ struct Lines<'u, 'a> {
     addresses: &'u [u64],
     rows: Vec<Option<Row>>,
     /// Files by their number.
-    paths: HashMap<u64, Option<String>>,
+    paths: HashMap<u64, Option<Arc<str>>>,
 }
 
 impl Lines<'_, '_> {
@@ -157,7 +158,7 @@ impl Lines<'_, '_> {
             let name = names.name(call.entry)?;
             found.is_bare = name.as_ref().is_none_or(|Name { is_full, .. }| !is_full);
             let function = name.map(|name| name.text);
-            found.places.push(CodePlace { is_inlined: call.is_inlined, ..self.place(at, function)? });
+            found.places.push(Place { is_inlined: call.is_inlined, ..self.place(at, function)? });
             at = call.file.map(|file| Row { file, line: call.line.unwrap_or_default() });
         }
         if chain.is_empty() && at.is_some() {
@@ -167,15 +168,15 @@ impl Lines<'_, '_> {
         Ok(found)
     }
 
-    fn place(&mut self, at: Option<Row>, function: Option<String>) -> Result<CodePlace, Stop> {
-        let Some(row) = at else { return Ok(CodePlace { function, ..CodePlace::default() }) };
+    fn place(&mut self, at: Option<Row>, function: Option<Arc<str>>) -> Result<Place, Stop> {
+        let Some(row) = at else { return Ok(Place { function, ..Place::default() }) };
         if !self.paths.contains_key(&row.file) {
             let path = path(self.units, self.unit, row.file);
             self.units.effort.spend(path.as_ref().map_or(1, String::len))?;
-            self.paths.insert(row.file, path);
+            self.paths.insert(row.file, path.map(Into::into));
         }
         let file = self.paths.get(&row.file).cloned().flatten();
         let line = u32::try_from(row.line).ok().filter(|&line| line > 0);
-        Ok(CodePlace { function, file, line, is_inlined: false })
+        Ok(Place { function, file, line, is_inlined: false })
     }
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use residue_target::symbols::{CodePlace, demangle};
+use residue_model::recording::Place;
+use residue_target::symbols::demangle;
 use residue_testkit::Program;
 
 use super::{addresses, alone, image, objcopy, run};
@@ -89,7 +90,7 @@ fn compare(program: &Program) {
         }
         lines += usize::from(ours.iter().any(|place| place.line.is_some()));
         inlined += ours.iter().filter(|place| place.is_inlined).count();
-        assert!(!ours.last().is_some_and(|place: &CodePlace| place.is_inlined));
+        assert!(!ours.last().is_some_and(|place: &Place| place.is_inlined));
     }
     judge(&path, &disputed);
     assert!(addresses.len() > 100 && lines > 100, "{} addresses, {lines} lines", addresses.len());
@@ -97,7 +98,7 @@ fn compare(program: &Program) {
 }
 
 /// What debug information says nothing of has its name from the symbols, which tell parameters too.
-fn is_same(ours: &CodePlace, theirs: &str) -> bool {
+fn is_same(ours: &Place, theirs: &str) -> bool {
     let Some(name) = ours.function.as_deref() else { return false };
     let is_bare = format!("::{name}").contains(&format!("::{theirs}("));
     name == theirs || is_bare || theirs == "??" && !ours.is_inlined

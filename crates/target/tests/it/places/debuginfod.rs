@@ -9,7 +9,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use residue_model::Bytes;
-use residue_target::symbols::{CodePlace, Debuginfod, ImageId, Lookup};
+use residue_model::recording::Place;
+use residue_target::symbols::{Debuginfod, ImageId, Lookup};
 use residue_testkit::Program;
 
 use super::{alone, function, hex, image, objcopy, place};
@@ -73,7 +74,7 @@ struct Known {
     stripped: ImageId,
     debug: Vec<u8>,
     address: u64,
-    places: Vec<CodePlace>,
+    places: Vec<Place>,
 }
 
 impl Known {
@@ -96,7 +97,7 @@ impl Known {
         cache.join(self.hex()).join("debuginfo")
     }
 
-    fn look(&self, how: &Lookup) -> (Vec<CodePlace>, Vec<String>) {
+    fn look(&self, how: &Lookup) -> (Vec<Place>, Vec<String>) {
         place(&self.stripped, self.address, how)
     }
 }

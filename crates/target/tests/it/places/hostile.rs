@@ -22,7 +22,7 @@ fn the_fixtures_tell_what_was_inlined_where() {
         fs::write(&path, fixtures::read(&format!("symbols/lines-dwarf{version}.so"))).expect("there is room");
         let named = looked_at(&path, &[0x33b, 0x300, 0]);
         let shown = |index: usize| -> Vec<String> {
-            let text = |place: &residue_target::symbols::CodePlace| {
+            let text = |place: &residue_model::recording::Place| {
                 let (function, file) = (place.function.as_deref(), place.file.as_deref());
                 format!(
                     "{} {}:{}",

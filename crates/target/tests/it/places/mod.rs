@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use object::{Object, ObjectSymbol, SymbolKind};
-use residue_target::symbols::{CodePlace, ImageId, Lookup};
+use residue_model::recording::Place;
+use residue_target::symbols::{ImageId, Lookup};
 
 /// The image as a recording names it.
 fn image(path: &Path) -> ImageId {
@@ -46,7 +47,7 @@ fn function(path: &Path, name: &str) -> u64 {
 }
 
 /// What is known of one address, and why no more is.
-fn place(image: &ImageId, address: u64, how: &Lookup) -> (Vec<CodePlace>, Vec<String>) {
+fn place(image: &ImageId, address: u64, how: &Lookup) -> (Vec<Place>, Vec<String>) {
     let mut named = how.name(image, &[address]);
     let whys = named.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why)).collect();
     (named.places.remove(0), whys)

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use residue_target::symbols::{CodePlace, ImageId, Lookup};
+use residue_model::recording::Place;
+use residue_target::symbols::{ImageId, Lookup};
 use residue_testkit::Program;
 
 use super::{addresses, alone, function, hex, image, objcopy, place, run};
 
 /// A program whose debug information can be told from that of others.
-fn program() -> (PathBuf, u64, Vec<CodePlace>) {
+fn program() -> (PathBuf, u64, Vec<Place>) {
     let path = Program::build("leakkinds.c").flag("-O2").path().expect("it compiles");
     let address = function(&path, "lose_chain");
     let (whole, gaps) = place(&image(&path), address, &alone());
