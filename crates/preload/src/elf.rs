@@ -80,6 +80,17 @@ pub fn each_image(see: &mut dyn FnMut(&Image) -> bool) {
     unsafe { iterate(one, (&raw mut see).cast()) };
 }
 
+/// Whether two addresses are of the same image.
+pub fn is_same_image(one: usize, other: usize) -> bool {
+    let mut is_same = false;
+    each_image(&mut |image| {
+        let is_there = image.range().contains(&one);
+        is_same |= is_there && image.range().contains(&other);
+        is_there
+    });
+    is_same
+}
+
 impl Image {
     /// None: it has no dynamic symbols.
     unsafe fn of(info: &Info) -> Option<Image> {

@@ -23,6 +23,11 @@ const ON: u8 = 2;
 /// They are passed on.
 const OFF: u8 = 3;
 
+/// So often a process looks for a row when all are taken.
+const SLOT_TRIES: u32 = 20;
+/// Nanoseconds between them.
+const SLOT_WAIT: u32 = 5_000_000;
+
 static STATE: AtomicU8 = AtomicU8::new(NEW);
 /// Whether a thread's memory was last used in this process, not before a `fork`.
 pub fn is_of_now(thread: &Thread) -> bool {
@@ -79,10 +84,10 @@ pub struct Process {
     pub shared: &'static Shared,
 }
 
-/// The recording that this process is part of; `None`: its calls are passed on.
+/// The recording that this process is part of, which code at an address asks for; `None`: its calls are passed on.
 #[inline(always)]
-pub fn recording() -> Option<&'static Recording> {
-    if STATE.load(Acquire) == ON { known() } else { start() }
+pub fn recording(asking: usize) -> Option<&'static Recording> {
+    if STATE.load(Acquire) == ON { known() } else { start(Some(asking)) }
 }
 
 #[inline(always)]
@@ -110,8 +115,11 @@ pub fn looks_at_all() -> bool {
 /// Starts recording, once; `None` while it cannot be done yet, is being done, or will not be.
 #[cold]
 #[inline(never)]
-pub fn start() -> Option<&'static Recording> {
-    let environment = session::environment()?;
+pub fn start(asking: Option<usize>) -> Option<&'static Recording> {
+    if STATE.load(Relaxed) != NEW {
+        return None;
+    }
+    let environment = session::environment(asking)?;
     if STATE.compare_exchange(NEW, STARTING, AcqRel, Acquire).is_err() {
         return None;
     }
@@ -156,7 +164,8 @@ pub fn stop() {
 
 /// Prepares for that no system call may be made any more.
 pub fn bind() {
-    if let Some(recording) = recording()
+    if STATE.load(Acquire) == ON
+        && let Some(recording) = known()
         && let Some(process) = current(recording)
     {
         process.shared.prepare(recording, &process);
@@ -181,7 +190,8 @@ fn begin(recording: &Recording, is_first: bool) -> Option<Process> {
     if OWN.is_beginning.swap(1, AcqRel) != 0 {
         return None;
     }
-    let Some(slot) = take_slot(recording) else {
+    let Some(slot) = slot(recording) else {
+        recording.control.refused.fetch_add(1, Relaxed);
         stop();
         return None;
     };
@@ -196,6 +206,17 @@ fn begin(recording: &Recording, is_first: bool) -> Option<Process> {
     }
     ring_doorbell(recording.control);
     Some(Process { epoch, slot, shared: &OWN.shared })
+}
+
+/// A row, which the collector may first have to free: of processes that have ended, it is the last to know.
+fn slot(recording: &Recording) -> Option<u32> {
+    (0..SLOT_TRIES).find_map(|_| {
+        take_slot(recording).or_else(|| {
+            ring_doorbell(recording.control);
+            let _ = sys::wait(&OWN.is_beginning, 1, SLOT_WAIT);
+            None
+        })
+    })
 }
 
 fn take_slot(recording: &Recording) -> Option<u32> {

@@ -70,7 +70,7 @@ impl Passing {
     /// Judges a call.
     #[inline(always)]
     pub fn of(local: &'static Local, caller: Caller) -> Passing {
-        let Some(recording) = process::recording() else {
+        let Some(recording) = process::recording(caller.code()) else {
             if process::is_off() {
                 local.countdown.set(u64::MAX);
             }

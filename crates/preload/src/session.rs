@@ -7,8 +7,10 @@ use residue_recording::wire::{
     CONTROL_FILE, Control, Layout, MAGIC, SEGMENT_PREFIX, SESSION_VARIABLE, VERSION,
 };
 
+use crate::elf;
 use crate::process::{self, Recording};
 use crate::ring::ring_doorbell;
+use crate::segment::Segment;
 use crate::sys::{self, Errno, File, Resource};
 use crate::weak::weak;
 
@@ -23,14 +25,31 @@ const LONGEST_PATH: usize = 512;
 /// The environment of the program: pointers to `NAME=value`, the last one null.
 pub type Environment = *mut *mut c_char;
 
-/// The environment; `None` before the C library has it.
-pub fn environment() -> Option<Environment> {
+/// The environment; `None` while it is not known. Before the C library has it, it is where the kernel put it: then only
+/// code other than the loader's may ask, for the loader allocates before all is ready.
+pub fn environment(asking: Option<usize>) -> Option<Environment> {
     let environ = weak!("environ").cast::<Environment>();
     if environ.is_null() {
         return None;
     }
     // SAFETY: the C library's variable.
-    Some(unsafe { *environ }).filter(|environment| !environment.is_null())
+    let known = Some(unsafe { *environ }).filter(|environment| !environment.is_null());
+    known.or_else(|| first_environment(asking?))
+}
+
+/// The environment as the kernel put it behind the arguments.
+#[cold]
+fn first_environment(asking: usize) -> Option<Environment> {
+    let start = weak!("__libc_stack_end").cast::<*mut usize>();
+    if start.is_null() || elf::is_same_image(start as usize, asking) {
+        return None;
+    }
+    // SAFETY: the loader's variable, which it sets before all else: there stand the number of arguments, the arguments
+    // and a null, then the environment.
+    unsafe {
+        let arguments = (*start).as_ref()?;
+        Some((*start).add(1 + arguments + 1).cast())
+    }
 }
 
 /// Opens the session that the environment names and makes a segment in it. `None`: there is none, or it cannot be made.
@@ -56,26 +75,34 @@ pub fn open(environment: Environment) -> Option<Recording> {
 
 fn make_segment(path: &mut Path, control: &'static Control) -> Option<Recording> {
     let rings = affordable_rings()?;
-    let size = Layout::of(rings).size;
     let file = create(path)?;
-    file.set_length(size).ok()?;
-    let base = file.map(size).ok()?;
+    let segment = fill(&file, rings);
+    if segment.is_none() {
+        // A collector that maps it would find no memory behind it.
+        let _ = file.set_length(0);
+    }
+    Some(Recording { segment: segment?, control, interval: control.sample_interval.load(Relaxed) })
+}
+
+fn fill(file: &File, rings: u32) -> Option<Segment> {
+    let layout = Layout::of(rings);
+    file.set_length(layout.size).ok()?;
+    let base = file.map(layout.size).ok()?;
     // A core of the program must not grow by it; where the kernel cannot, it does.
-    let _ = sys::advise(base, size, sys::ADVICE_DONT_DUMP);
-    let rings_start = Layout::of(rings).rings;
-    if !sys::allow(base.wrapping_add(rings_start), size - rings_start, false) {
-        return None;
-    }
+    let _ = sys::advise(base, layout.size, sys::ADVICE_DONT_DUMP);
     // Touching what has no memory behind it would end the program.
-    if !sys::populate(base, Layout::of(0).modules) {
+    let is_ours = sys::allow(base.wrapping_add(layout.rings), layout.size - layout.rings, false)
+        && sys::populate(base, layout.modules);
+    let Some(segment) = process::segment_at(base, rings).filter(|_| is_ours) else {
+        // SAFETY: just mapped, and nobody knows of it.
+        unsafe { sys::unmap(base, layout.size) };
         return None;
-    }
-    let segment = process::segment_at(base, rings)?;
+    };
     let header = segment.header();
     header.version.store(VERSION, Relaxed);
     header.rings.store(rings, Relaxed);
     header.magic.store(MAGIC, Release);
-    Some(Recording { segment, control, interval: control.sample_interval.load(Relaxed) })
+    Some(segment)
 }
 
 fn create(path: &mut Path) -> Option<File> {

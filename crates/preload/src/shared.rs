@@ -15,7 +15,8 @@ const WAIT: u32 = 1_000_000;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Who held it never gave it back: a handler left the recorder by `longjmp`, or the kernel ended the thread.
+/// There is no ring, or who held it never gave it back: a handler left the recorder by `longjmp`, or the kernel ended the
+/// thread.
 const LOST: u32 = 2;
 
 /// A ring under a lock. All zeros is one that was not taken yet.
@@ -43,7 +44,8 @@ impl Shared {
             *writer = Writer::take(recording.segment, recording.control, process.slot, SEVERAL);
         }
         let is_done = writer.as_mut().map(write).is_some();
-        self.lock.store(FREE, Release);
+        // To look for a ring is dear: who found none does not look again.
+        self.lock.store(if is_done { FREE } else { LOST }, Release);
         sys::wake(&self.lock);
         is_done
     }

@@ -89,8 +89,7 @@ impl Thread {
     pub unsafe fn capture(&mut self, registers: Registers, segment: &Segment, rules: &Rules) -> Captured {
         let view = rules.view(segment);
         if view.changes != self.changes {
-            self.changes = view.changes;
-            self.forget();
+            self.change(&view, registers.sp);
         }
         let state = State { pc: registers.pc.wrapping_sub(1), sp: registers.sp, bp: registers.bp };
         self.readable.begin(state.sp);
@@ -108,6 +107,15 @@ impl Thread {
             self.kept.forget();
         }
         Captured { stack: place.node, is_cut: place.is_cut }
+    }
+
+    #[cold]
+    fn change(&mut self, view: &View<'_>, sp: u64) {
+        // Some programs unmap memory all the time: that is nothing to a thread that has but one stack.
+        if view.is_unloaded_since(self.changes) || !self.readable.is_only_stack(sp) {
+            self.forget();
+        }
+        self.changes = view.changes;
     }
 
     /// Walks outwards, noting each step, until a frame is met that is kept: how many steps.

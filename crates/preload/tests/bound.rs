@@ -39,6 +39,8 @@ fn a_bound_program_is_not_made_to_call_the_kernel() {
         look(2);
         rules.forbid_calls();
         let is_bound = unsafe { prctl(PR_SET_SECCOMP, STRICT, 0, 0, 0) } == 0;
+        // What is unmapped elsewhere is nothing to a thread on the one stack that it has.
+        rules.unmapped();
         let known = !look(2).is_cut && !look(9).is_cut;
         let unknown = look(60).is_cut;
         let all = is_bound && known && unknown;

@@ -385,6 +385,7 @@ fn memory_that_went_is_asked_for_anew() {
     let place = unsafe { pages.add(2048).cast::<u64>() };
 
     recurse(1, &mut |registers| {
+        assert!(!recorder.capture(registers).is_cut, "the thread has a stack of its own");
         // A frame below whose end the return address is 0, on the second page.
         let sp = pages as u64 + 4096 - 8;
         let before = recorder.capture(Registers { sp, ..registers });

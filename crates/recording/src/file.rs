@@ -1,6 +1,7 @@
 //! The recording file: a [`Start`], then one zstd frame with sections, each a [`Section`] and its rows.
 //!
-//! All numbers are little-endian and stand without gaps. A section whose kind is not known is skipped; one that is missing
+//! All numbers are little-endian and stand without gaps. The rows of a section stand side by side, so that like packs with
+//! like: first the first bytes of all of them, then their second bytes, and so on. A section whose kind is not known is skipped; one that is missing
 //! has no rows.
 
 mod row;

@@ -50,7 +50,7 @@ pub(crate) fn recording(
     let modules = segment.modules();
     let mut paths = Paths::new(segment, &modules);
     let standing = standing(image, &scale);
-    let stacks: Vec<StackSums> = (0..)
+    let mut stacks: Vec<StackSums> = (0..)
         .zip(&image.sites)
         .map(|(number, site)| StackSums {
             stack: paths.stack(site.stack),
@@ -58,6 +58,7 @@ pub(crate) fn recording(
             ..sums(image, site, &scale)
         })
         .collect();
+    thin(&mut stacks, image.timeline.totals.len());
     let marks = marks(image, segment, &scale, &mut paths);
     Recording {
         program: Program {
@@ -225,6 +226,41 @@ fn points(image: &Image, site: &Site, scale: &Scale<'_>) -> Vec<Point> {
         allocations: scale.count(point.allocations),
     };
     site.points.iter().chain(&open).map(point).collect()
+}
+
+/// More points than that are not kept as they are.
+const MANY_POINTS: usize = 1 << 15;
+/// So many of the heaviest call paths keep all of theirs then, and so many one of four; the others keep one of sixteen.
+const FINE: usize = 128;
+const COARSE: usize = 512;
+
+/// Leaves out points where there are too many: what they told is told by the next one.
+fn thin(stacks: &mut [StackSums], last: usize) {
+    if stacks.iter().map(|sums| sums.points.len()).sum::<usize>() <= MANY_POINTS {
+        return;
+    }
+    let mut heaviest: Vec<&mut StackSums> = stacks.iter_mut().collect();
+    heaviest.sort_by_key(|sums| std::cmp::Reverse(sums.peak));
+    for (rank, sums) in heaviest.into_iter().enumerate().skip(FINE) {
+        let step: u16 = if rank < FINE + COARSE { 4 } else { 16 };
+        let mut kept: Vec<Point> = Vec::new();
+        for point in &sums.points {
+            let slot = (point.slot | (step - 1)).min(u16::try_from(last).unwrap_or(u16::MAX));
+            let point = Point { slot, ..*point };
+            match kept.last_mut().filter(|before| before.slot == slot) {
+                Some(before) => {
+                    let (allocated, allocations) = (before.allocated, before.allocations);
+                    *before = Point {
+                        allocated: point.allocated + allocated,
+                        allocations: point.allocations + allocations,
+                        ..point
+                    };
+                }
+                None => kept.push(point),
+            }
+        }
+        sums.points = kept;
+    }
 }
 
 fn course(image: &Image, scale: &Scale<'_>) -> Timeline {

@@ -74,7 +74,14 @@ impl<'a> Sections<'a> {
         if !bytes.is_empty() && size as usize != R::SIZE {
             return Err("a section has rows of another size");
         }
-        Ok(bytes.chunks_exact(R::SIZE).map(R::read))
+        let count = bytes.len() / R::SIZE;
+        let mut row_bytes = vec![0; R::SIZE];
+        Ok((0..count).map(move |number| {
+            for (place, byte) in row_bytes.iter_mut().enumerate() {
+                *byte = bytes[place * count + number];
+            }
+            R::read(&row_bytes)
+        }))
     }
 
     fn one<R: Row>(&self, kind: SectionKind) -> Result<R> {

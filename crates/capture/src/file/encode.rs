@@ -39,17 +39,19 @@ struct Sections(Vec<u8>);
 
 impl Sections {
     fn rows<R: Row>(&mut self, kind: SectionKind, rows: impl IntoIterator<Item = R>) {
+        let rows: Vec<R> = rows.into_iter().collect();
         let start = self.0.len();
-        self.0.resize(start + Section::SIZE, 0);
-        let mut count = 0;
-        for row in rows {
-            let at = self.0.len();
-            self.0.resize(at + R::SIZE, 0);
-            row.write(&mut self.0[at..]);
-            count += 1;
-        }
-        let section = Section { kind: kind as u32, row: small(R::SIZE), rows: count };
+        self.0.resize(start + Section::SIZE + rows.len() * R::SIZE, 0);
+        let section = Section { kind: kind as u32, row: small(R::SIZE), rows: rows.len() as u64 };
         section.write(&mut self.0[start..]);
+        let bytes = &mut self.0[start + Section::SIZE..];
+        let mut row_bytes = vec![0; R::SIZE];
+        for (number, row) in rows.iter().enumerate() {
+            row.write(&mut row_bytes);
+            for (place, byte) in row_bytes.iter().enumerate() {
+                bytes[place * rows.len() + number] = *byte;
+            }
+        }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {

@@ -8,5 +8,5 @@ static START: extern "C" fn() = start;
 
 /// Run by the loader before `main`. Other libraries may have run, and allocated, before.
 extern "C" fn start() {
-    process::start();
+    process::start(None);
 }

@@ -60,6 +60,11 @@ impl Readable {
         self.stacks = [NOTHING; RANGES];
     }
 
+    /// Whether the thread ran on no other stack than on the one with this stack pointer. While it runs there that does not go.
+    pub(super) fn is_only_stack(&self, sp: u64) -> bool {
+        self.stacks[0].has(sp) && self.stacks[1].size == 0
+    }
+
     /// A walk begins, from this stack pointer: what is there is a stack.
     #[inline]
     pub(super) fn begin(&mut self, sp: u64) {

@@ -130,6 +130,11 @@ impl View<'_> {
         }
     }
 
+    /// Whether a library may have been unloaded since the changes were these.
+    pub(super) fn is_unloaded_since(&self, changes: u64) -> bool {
+        self.changes / UNLOADED != changes / UNLOADED
+    }
+
     /// Whether some rule could not be told just now, and may be the next time.
     pub(super) fn is_unsure(&self) -> bool {
         self.is_unsure.get()

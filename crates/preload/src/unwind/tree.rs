@@ -4,8 +4,8 @@
 //! stands in the bucket of its hash in the first level where that had room. So a tree of some thousand nodes has an index of
 //! some pages, and what a growing tree has found once it goes on finding: nothing ever moves.
 
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use residue_recording::wire::{Header, INDEX_SLOTS, NODES, Node};
 
@@ -31,6 +31,8 @@ static HINTS: [AtomicU32; 16_384] = [const { AtomicU32::new(0) }; 16_384];
 /// the kernel ends who touches what is not there.
 static LEVELS_THERE: AtomicU32 = AtomicU32::new(0);
 static NODES_THERE: AtomicU32 = AtomicU32::new(0);
+/// There was no more memory: the tree stays as it is.
+static IS_DRY: AtomicBool = AtomicBool::new(false);
 
 /// The node of a frame that was called from `caller`'s; a new one if there was none. None when the tree is full.
 pub(super) fn child(segment: &Segment, caller: u32, code: u64) -> Option<u32> {
@@ -100,11 +102,15 @@ fn bucket(segment: &Segment, level: usize, hash: u64) -> Option<&'static [Atomic
 
 #[cold]
 fn is_there(segment: &Segment, level: usize) -> bool {
+    if IS_DRY.load(Relaxed) {
+        return false;
+    }
     let slots = segment.index()[FIRST * ((1 << level) - 1) * BUCKET..][..(FIRST << level) * BUCKET].as_ptr();
     let is_there = sys::populate(slots.cast_mut().cast(), (FIRST << level) * BUCKET * size_of::<AtomicU32>());
     if is_there {
         LEVELS_THERE.fetch_max(level as u32 + 1, Relaxed);
     } else {
+        IS_DRY.store(true, Relaxed);
         segment.header().trouble.fetch_or(Header::FULL, Relaxed);
     }
     is_there
@@ -126,11 +132,16 @@ fn take(segment: &Segment) -> Option<u32> {
 /// Gives memory to all nodes up to a new one, and to some more.
 #[cold]
 fn are_there(segment: &Segment, mine: u32) -> bool {
+    if IS_DRY.load(Relaxed) {
+        return false;
+    }
     let (start, end) = (NODES_THERE.load(Relaxed), (mine + 1).next_multiple_of(STRETCH));
     let nodes = &segment.nodes()[start as usize..end as usize];
     let are_there = sys::populate(nodes.as_ptr().cast_mut().cast(), size_of_val::<[Node]>(nodes));
     if are_there {
         NODES_THERE.fetch_max(end, Relaxed);
+    } else {
+        IS_DRY.store(true, Relaxed);
     }
     are_there
 }
