@@ -3,7 +3,7 @@
 "use strict";
 
 const { bytes, el } = window.residue;
-const { data, stack, history, timeAt, count, many, seconds, percent, slotCount, svg } = window.recording;
+const { chosen, data, stack, history, timeAt, count, many, seconds, percent, slotCount, svg } = window.recording;
 const PATHS = 8;
 
 // A small picture of bytes over time.
@@ -97,7 +97,8 @@ function paths(site) {
 function details(site) {
   const over = el("figure", null, sparkline(site, 560, 70, "Bytes over time"),
     el("figcaption", null, el("span", null, "0 s"), el("span", null, site.growth), el("span", null, seconds(timeAt(slotCount)))));
-  return el("div", { className: "details" }, over,
+  const note = chosen.window ? el("p", { className: "note" }, "What follows is of the whole time.") : "";
+  return el("div", { className: "details" }, note, over,
     el("div", { className: "columns" }, facts(site), histogram("Sizes", site.sizes, bytes),
       histogram("Lifetimes of freed blocks", site.lifetimes, (micros) => seconds(micros / 1e6))),
     paths(site));

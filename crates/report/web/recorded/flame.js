@@ -130,7 +130,8 @@ function draw() {
 function say(index) {
   const node = nodes[index], { says } = MEASURES[chosen.measure];
   const text = el("b", null, node.frame ? title(node.frame) : nameOf(node));
-  const parts = [" " + amount(total[index]) + " " + (chosen.window && chosen.measure === "live" ? "stood at the window's end" : says)];
+  const parts = [" " + amount(total[index]) + " " + (chosen.window && chosen.measure === "live" ? "stood at the window's end" : says)
+    + (chosen.window && chosen.measure === "allocated" ? " in the window" : "")];
   if (index !== 0) parts.push(percent(total[index], total[0]) + " of all");
   if (index !== 0 && own[index] !== total[index]) parts.push((MEASURES[chosen.measure].unit === "bytes"
     ? bytes(own[index]) : count(own[index])) + " of it by itself");
