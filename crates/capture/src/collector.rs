@@ -21,7 +21,7 @@ use crate::collect::{Ended, Estimate, Image, Merge, recording};
 use crate::futex;
 use crate::segment::Segment;
 use crate::session::Session;
-use crate::{Plan, Progress, RecordedFile, Top};
+use crate::{Lost, Plan, Progress, RecordedFile, Top};
 use files::Files;
 use group::{Group, Member, Over, Setting};
 
@@ -112,13 +112,16 @@ impl<'a> Collector<'a> {
         mut status: impl FnMut() -> Option<ExitStatus>,
         is_enough: impl Fn(Option<ExitStatus>) -> bool,
         progress: &mut dyn FnMut(&Progress),
+        at_end: &mut dyn FnMut(u32) -> Option<Lost>,
     ) {
         let mut idle_since = None;
         loop {
             let control = self.session.control();
             let bell = control.doorbell.load(Ordering::SeqCst);
             let status = status();
+            self.groups.iter_mut().for_each(Group::note_ending);
             let count = self.round(status);
+            self.groups.iter_mut().for_each(|group| group.look_at_ending(at_end));
             if is_enough(status) {
                 return;
             }

@@ -9,8 +9,8 @@ mod rows;
 
 pub use row::Row;
 pub use rows::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow, ProgramRow,
-    Section, StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
+    AgeRow, CodeRow, GapRow, LostRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow,
+    ProgramRow, Section, StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
 };
 
 /// How a file begins. The first byte is no text, and the last one is changed by whoever converts line ends.
@@ -62,4 +62,6 @@ pub enum SectionKind {
     Totals = 17,
     /// [`GapRow`]s.
     Gaps = 18,
+    /// [`LostRow`]s, where somebody looked: one a stack, in the order of these.
+    Lost = 19,
 }

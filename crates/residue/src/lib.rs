@@ -25,6 +25,8 @@ mod heaps;
 mod interrupt;
 #[cfg(any(target_os = "linux", windows))]
 mod live;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod lost;
 mod named;
 pub mod pipeline;
 mod plan;

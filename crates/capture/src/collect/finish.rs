@@ -55,6 +55,8 @@ pub(crate) fn recording(
         .map(|(number, site)| StackSums {
             stack: paths.stack(site.stack),
             ages: standing.get(&number).cloned().unwrap_or_default(),
+            lost_blocks: image.lost.as_ref().map(|lost| lost.get(&number).map_or(0, |(blocks, _)| *blocks)),
+            lost: image.lost.as_ref().map(|lost| Bytes(lost.get(&number).map_or(0, |(_, bytes)| *bytes))),
             ..sums(image, site, &scale)
         })
         .collect();
@@ -369,6 +371,7 @@ fn totals(image: &Image, stacks: &[StackSums], scale: &Scale<'_>) -> Totals {
 
 /// What was not seen of this image.
 fn gaps(image: &Image, segment: &Segment, mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.extend(image.lost_gaps.iter().cloned());
     let counted = &image.counted;
     let mut tell = |count: u64, what: &str, why: &str| {
         if count > 0 {

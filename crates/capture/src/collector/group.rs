@@ -12,6 +12,7 @@ use super::process::{Process, is_nowhere};
 use crate::clock::{Clock, stamp};
 use crate::collect::{Estimate, Image, Known, Merge, Stream};
 use crate::segment::Segment;
+use crate::{Lost, futex};
 
 /// A process that we do not see is taken for ended when nothing came of it for so long, and nobody has its number.
 const QUIET: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub(super) struct Member {
     pub(super) known: Known,
     /// It was seen to have ended, or gone on as another program: what it had written can be read to its end.
     pub(super) over: Option<Over>,
+    /// It waits at its end for somebody to look at its memory.
+    is_ending: bool,
     /// How many events it had when it was looked at last, and when that changed.
     events: u64,
     since: Instant,
@@ -112,6 +115,7 @@ impl Group {
             process,
             known: Known { started: started_at, ..known },
             over: None,
+            is_ending: false,
             events: 0,
             since: Instant::now(),
             began: started,
@@ -295,6 +299,36 @@ impl Group {
                 ring.head.load(Ordering::Relaxed).wrapping_sub(stream.next) >= CAPACITY as u64 / 2
             })
         })
+    }
+
+    /// Notes which processes wait at their end for somebody to look at their memory: what is read after is all of them.
+    pub(super) fn note_ending(&mut self) {
+        for (slot, member) in self.members.iter_mut().enumerate() {
+            let row = &self.segment.header().processes[slot];
+            if let Some(member) = member {
+                member.is_ending = row.ending.load(Ordering::Acquire) == 1;
+            }
+        }
+    }
+
+    /// Has somebody look at those that were noted, and lets them go.
+    pub(super) fn look_at_ending(&mut self, at_end: &mut dyn FnMut(u32) -> Option<Lost>) {
+        for slot in 0..PROCESSES {
+            let Some(member) = self.members[slot].as_mut().filter(|member| member.is_ending) else {
+                continue;
+            };
+            member.is_ending = false;
+            let pid = member.process.pid();
+            let stands = self.images[slot].as_ref().is_some_and(|image| image.heap.live_blocks > 0);
+            if let Some(lost) = pid.filter(|_| stands).and_then(&mut *at_end)
+                && let Some(image) = &mut self.images[slot]
+            {
+                image.lose(lost);
+            }
+            let ending = &self.segment.header().processes[slot].ending;
+            ending.store(0, Ordering::Release);
+            futex::wake(ending);
+        }
     }
 
     /// Looks which processes have ended.

@@ -47,6 +47,11 @@ impl Process {
         self.handle.is_some()
     }
 
+    /// Its number, when we see it.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.handle.as_ref().map(|_| self.pid)
+    }
+
     /// Whether it has ended. None: we do not see it.
     pub(super) fn has_ended(&self) -> Option<bool> {
         let handle = self.handle.as_ref()?;

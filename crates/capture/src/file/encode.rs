@@ -8,8 +8,8 @@ use residue_model::recording::{
     AllocationKind, End, Mark, Place, Point, Program, StackSums, Timeline, Totals,
 };
 use residue_recording::file::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow, ProgramRow,
-    Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
+    AgeRow, CodeRow, GapRow, LostRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow,
+    ProgramRow, Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
 };
 
 /// The uncompressed part of a file.
@@ -163,6 +163,13 @@ fn stacks(stacks: &[StackSums], out: &mut Sections) {
         ages.map(|(age, blocks, bytes)| AgeRow { age: nanos(*age), blocks: *blocks, bytes: bytes.0 }),
     );
     out.rows(SectionKind::Points, stacks.iter().flat_map(|sums| differences(&sums.points)));
+    let lost =
+        stacks.iter().filter_map(|sums| Some(LostRow { blocks: sums.lost_blocks?, bytes: sums.lost?.0 }));
+    let lost: Vec<LostRow> = lost.collect();
+    // Somebody looked at all of them, or at none.
+    if lost.len() == stacks.len() {
+        out.rows(SectionKind::Lost, lost);
+    }
 }
 
 fn stack(sums: &StackSums) -> StackRow {

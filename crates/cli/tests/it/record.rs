@@ -263,3 +263,36 @@ fn the_program_has_the_signals_that_it_would_have() {
     let ignored = u64::from_str_radix(ran.text().trim_start_matches("SigIgn:").trim(), 16).expect("a mask");
     assert_eq!(ignored & 0b11, 0b11, "{}", ran.text());
 }
+
+/// What is not freed at the end is not lost yet: only what nobody could reach is, and a ring is, too.
+#[test]
+fn what_is_lost_at_the_end_is_told_from_what_is_held() {
+    let (folder, program) = (Folder::new(), path("partings"));
+    let file = folder.file("return");
+    let ran = residue(&["record", "-o", &file, "--", &program]).good();
+    let facts = Facts::of(ran.text().trim_end());
+
+    let recording = recording(&file);
+    let lost = |sums: &StackSums| Some((sums.lost_blocks?, sums.lost?.0));
+    let all: Vec<(u64, u64)> =
+        recording.stacks.iter().map(|sums| lost(sums).expect("somebody looked")).collect();
+    let sum = all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert_eq!(sum, (facts.number("lost"), facts.number("lost_bytes")));
+    let held = holder(&recording, facts.number("held_bytes"));
+    assert_eq!((held.live_blocks, lost(held)), (facts.number("held"), Some((0, 0))));
+    assert!(residue(&["report", &file]).good().text().contains("LOST: "));
+    residue(&["report", &file, "--fail-on", "lost"]).ended(1);
+}
+
+/// A program that ends without a word cannot be asked: then nobody looked, which is not the same as nothing lost.
+#[test]
+fn what_ends_at_once_is_not_asked_what_is_lost() {
+    let (folder, program) = (Folder::new(), path("partings"));
+    let file = folder.file("exit");
+    residue(&["record", "-o", &file, "--", &program, "how=_exit"]).good();
+
+    let recording = recording(&file);
+    assert!(recording.stacks.iter().all(|sums| sums.lost_blocks.is_none() && sums.lost.is_none()));
+    assert!(!recording.stacks.is_empty());
+    assert!(residue(&["report", &file]).good().text().contains("nobody could look"));
+}
