@@ -1,4 +1,4 @@
-//! A program from a stranger, loaded whole into memory: its symbols and its stack are read, and what is shown of them is
+//! A program from a stranger, loaded whole into memory: its symbols, lines and stack are read, and what is shown of them is
 //! printable and short.
 #![no_main]
 

@@ -1,7 +1,12 @@
 //! What holds of the symbols of every program, whatever its bytes.
 
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
 use residue_model::{Address, Pieces, Range, Region, Snapshot};
-use residue_target::symbols::{Modules, demangle};
+use residue_target::symbols::{ImageId, Lookup, Modules, demangle};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::is_printable;
 
@@ -10,6 +15,7 @@ const START: u64 = 0x7fff_0000;
 /// Takes bytes as the program that the kernel puts into every process, and asks for names and frames all over it.
 pub fn check(bytes: &[u8]) {
     assert!(is_printable(&demangle(bytes)));
+    check_lines(bytes);
     let end = START + bytes.len().next_multiple_of(4096) as u64;
     let region = Region {
         range: Range { start: Address(START), end: Address(end) },
@@ -33,4 +39,21 @@ pub fn check(bytes: &[u8]) {
         assert!(frames.len() <= 4096);
         assert!(frames.iter().all(|frame| frame.stack.start <= frame.stack.end));
     }
+}
+
+/// Takes bytes as a file with debug information, and asks for the lines and functions all over the first pages.
+fn check_lines(bytes: &[u8]) {
+    let mut file = File::from(memfd_create("program", MemfdFlags::CLOEXEC).expect("there is room for a file"));
+    file.write_all(bytes).expect("there is room for a file");
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+    let addresses: Vec<u64> = (0..0x2000).step_by(5).collect();
+    let how = Lookup { debug_directories: Vec::new(), ..Lookup::default() };
+    let named = how.name(&ImageId { path, build_id: None }, &addresses);
+    assert_eq!(named.places.len(), addresses.len());
+    for place in named.places.iter().flatten() {
+        let texts = [&place.function, &place.file].into_iter().flatten();
+        assert!(texts.into_iter().all(|text| is_printable(text) && text.len() < 1 << 16));
+        assert!(place.line != Some(0));
+    }
+    assert!(named.gaps.iter().all(|gap| is_printable(&gap.what) && is_printable(&gap.why)));
 }

@@ -11,7 +11,7 @@ use crate::libc::Libc;
 use crate::shelf::shelf;
 
 /// What programs share. Few: all of them count for each program.
-const HEADERS: [&str; 2] = ["truth.h", "heap.h"];
+const HEADERS: [&str; 3] = ["truth.h", "heap.h", "sites.h"];
 
 /// Compiles a program unless it is there, and gives its path.
 ///

@@ -12,8 +12,8 @@
 //! # let _ = lost;
 //! ```
 //!
-//! It does not know Residue: a test that asked Residue for the truth would prove nothing. What fails here
-//! panics, for the test that asked cannot go on.
+//! It knows no more of Residue than its nouns, of which a [`Sketch`] makes a recording: a test that asked Residue for the
+//! truth would prove nothing. What fails here panics, for the test that asked cannot go on.
 
 #[cfg(windows)]
 mod built;
@@ -26,9 +26,11 @@ mod program;
 mod running;
 #[cfg(not(windows))]
 mod shelf;
+mod sketch;
 
 pub use facts::Facts;
 #[cfg(not(windows))]
 pub use libc::Libc;
 pub use program::Program;
 pub use running::Running;
+pub use sketch::Sketch;

@@ -8,11 +8,12 @@ mod crowd;
 mod dumps;
 mod heaps;
 mod meter;
+mod recorder;
 mod regions;
 mod row;
 mod stall;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -47,6 +48,12 @@ pub(crate) struct FiguresArgs {
     /// Sizes of the heaps in which the lost blocks are looked for
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1024, 4096], value_name = "MIB")]
     heap_mib: Vec<u32>,
+    /// Millions of operations that are recorded
+    #[arg(long, default_value_t = 5, value_name = "MILLIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    operations: u32,
+    /// Record a hundred times as many besides, for the size of the recording
+    #[arg(long)]
+    long: bool,
     /// Search this file by `memmem` alone and nothing else: the figures call themselves so
     #[arg(long, value_name = "FILE", hide = true)]
     memmem: Option<PathBuf>,
@@ -72,6 +79,8 @@ enum Group {
     Dumps,
     /// Large heaps: what finding lost blocks costs, and how long a process stands for it
     Heaps,
+    /// Recording allocations: a worst case plain, under heaptrack, recorded exactly and by samples
+    Recorder,
 }
 
 /// What is measured, with what.
@@ -102,6 +111,9 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<()> {
     if wants(args, Group::Heaps) {
         rows.extend(heaps::measure(&bench, &args.heap_mib)?);
     }
+    if wants(args, Group::Recorder) {
+        rows.extend(recorder::measure(&bench, args.operations, args.long)?);
+    }
     if wants(args, Group::Calls) {
         rows.extend(calls::measure(&bench)?);
     }
@@ -120,6 +132,16 @@ fn binary(args: &FiguresArgs) -> Result<String> {
         shell::run(&mut cargo(&["build", "--release", "--package", "residue-cli"]))?;
         place::target().join("release/residue")
     };
+    plain(&path)
+}
+
+/// Residue with all of its debug information: a large binary, as those are that people work on.
+fn debug_binary() -> Result<String> {
+    shell::run(&mut cargo(&["build", "--package", "residue-cli"]))?;
+    plain(&place::target().join("debug/residue"))
+}
+
+fn plain(path: &Path) -> Result<String> {
     ensure!(path.is_file(), "{} is no file", path.display());
     Ok(path.canonicalize()?.display().to_string())
 }

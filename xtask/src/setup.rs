@@ -6,12 +6,14 @@ use crate::shell::{self, cargo, works};
 use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 15] = [
     "chromium",
+    "dwz",
     "g++",
     "gcc",
     "gcc-multilib",
     "gdb",
+    "heaptrack",
     "libcap2-bin",
     "libjemalloc-dev",
     "libjemalloc2",

@@ -30,12 +30,14 @@ const WINDOWS: Mingw = X86_64;
 const BUILT: [&str; 2] = ["residue-cli", "residue-capi"];
 
 /// Packages whose tests run.
-const TESTED: [&str; 9] = [
+const TESTED: [&str; 11] = [
     "residue-model",
     "residue-analysis",
     "residue-heap",
     "residue-report",
     "residue-target",
+    "residue-recording",
+    "residue-capture",
     "residue",
     "residue-cli",
     "residue-capi",

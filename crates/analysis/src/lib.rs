@@ -32,6 +32,7 @@ mod outline;
 mod query;
 pub mod reachability;
 mod reclaim;
+pub mod recorded;
 pub mod search;
 mod strings;
 mod summary;

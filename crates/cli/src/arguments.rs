@@ -1,6 +1,9 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that a terminal shows")]
 
 mod blocks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod recording;
+mod report;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +14,9 @@ use residue::{Care, Options};
 
 use crate::values::{filter, size, time};
 pub(crate) use blocks::{BlocksArgs, HeapArgs, LeakRules, LeaksArgs, LossFailOn, RefsArgs, StillArgs};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use recording::RecordArgs;
+pub(crate) use report::{RecordedFailOn, ReportArgs, Sort};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -59,6 +65,11 @@ pub(crate) enum Command {
     #[cfg(target_os = "linux")]
     /// These questions about blocks from inside gdb: prints the script that gdb needs for it
     Gdb(GdbArgs),
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    /// Who allocates: starts a program and writes what it asked for, by call path, into a small file
+    Record(RecordArgs),
+    /// What a recording tells: who lost, grows, holds, wastes
+    Report(ReportArgs),
     #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),

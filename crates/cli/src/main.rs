@@ -38,10 +38,13 @@ fn main() -> ExitCode {
         Command::Leaks(leaks) => cmd::leaks::run(leaks, &mut output),
         Command::Blocks(blocks) => cmd::blocks::run(blocks, &mut output),
         Command::Refs(refs) => cmd::refs::run(refs, &mut output),
+        Command::Report(report) => cmd::report::run(report, &mut output),
         #[cfg(any(target_os = "linux", windows))]
         Command::Dump(dump) => cmd::dump::run(dump, &mut output),
         #[cfg(target_os = "linux")]
         Command::Gdb(gdb) => cmd::gdb::run(gdb, &mut output),
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        Command::Record(record) => cmd::record::run(record),
         #[cfg(any(target_os = "linux", windows))]
         Command::Watch(watch) => cmd::watch::run(watch, &mut output),
         #[cfg(windows)]

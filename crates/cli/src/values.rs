@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regex::Regex;
 use residue::analysis::parse_size;
 use residue::analysis::reachability::{Heuristics, LeakKind};
 use residue::model::Bytes;
@@ -46,8 +47,22 @@ pub(crate) fn kinds(text: &str) -> Result<Kinds, String> {
     kinds.map(Kinds).ok_or_else(|| "write all, or some of definite,indirect,possible,reachable".into())
 }
 
-/// Reads `500ms`, `30s`, `5m`, `2h`; a bare number is seconds.
+/// Reads a regular expression.
+pub(crate) fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
+/// Reads how long something takes: `500ms`, `30s`, `5m`, `2h`; a bare number is seconds.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let time = moment(text)?;
+    if time < Duration::from_millis(10) {
+        return Err("shorter than 10ms tells nothing".into());
+    }
+    Ok(time)
+}
+
+/// Reads a moment since a start in the same units; the start itself is 0.
+pub(crate) fn moment(text: &str) -> Result<Duration, String> {
     const WRITE: &str = "write 500ms, 30s, 5m or 2h";
     let digits =
         text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
@@ -61,9 +76,6 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
         _ => return Err(WRITE.into()),
     };
     let seconds = number.parse::<f64>().map_err(|_| WRITE)? * scale;
-    if seconds < 0.01 {
-        return Err("shorter than 10ms tells nothing".into());
-    }
     Duration::try_from_secs_f64(seconds).map_err(|_| WRITE.into())
 }
 
@@ -76,6 +88,7 @@ mod tests {
         assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(time("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(time("7"), Ok(Duration::from_secs(7)));
+        assert_eq!(moment("0"), Ok(Duration::ZERO));
         for wrong in ["", "m", "5x", "0s", "1e400s", "-3s"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }

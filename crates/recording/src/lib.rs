@@ -6,6 +6,8 @@
 //! that events refer to, and the [modules](wire::ModuleRow) that their code is in. It is memory that both map and that
 //! outlives either: after a crash of the program all that it had said can still be read.
 //!
+//! What the collector makes of it is a recording [file]: sums in rows of plain numbers.
+//!
 //! Both sides are of one build (the collector carries the recorder inside), which [`wire::VERSION`] proves.
 //!
 //! No code here touches shared memory: it only says how it is laid out. Nothing allocates, and all is atomics and plain
@@ -13,6 +15,7 @@
 
 #![no_std]
 
+pub mod file;
 pub mod wire;
 
 pub use wire::{Control, Event, Kind};

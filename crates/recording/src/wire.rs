@@ -6,11 +6,11 @@ mod ring;
 mod segment;
 mod tree;
 
-pub use control::{Control, FOLLOW_CHILDREN};
+pub use control::{Control, FOLLOW_CHILDREN, LOOK_AT_END};
 pub use event::{Event, Kind};
 pub use ring::{CAPACITY, Ring, RingState};
 pub use segment::{Header, Layout, ModuleRow, PROCESSES, ProcessSlot, ProcessState};
-pub use tree::{INDEX_SLOTS, NODES, Node, hash};
+pub use tree::{INDEX_SLOTS, NODES, Node};
 
 /// The form of all of this. Changes with any of it.
 pub const VERSION: u32 = 1;

@@ -1,5 +1,7 @@
 //! Numbers as people read them: binary units, a few digits, `-` for what is unknown.
 
+use std::time::SystemTime;
+
 use residue_model::Bytes;
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -60,9 +62,10 @@ pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{plural}", count(number))
 }
 
-/// `0.4 ms`, `350 ms`, `12 s`, `9 min`, `11 h`, `3 days`.
+/// `5 µs`, `0.4 ms`, `350 ms`, `12 s`, `9 min`, `11 h`, `3 days`.
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        s if s > 0.0 && s < 0.0001 => format!("{:.0} µs", s * 1e6),
         s if s < 0.01 => format!("{:.1} ms", s * 1000.0),
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 120.0 => format!("{s:.0} s"),
@@ -79,6 +82,22 @@ pub fn argument(seconds: f64) -> String {
         s if s <= 2.0 * 3600.0 => format!("{:.0}m", (s / 60.0).ceil()),
         s => format!("{:.0}h", (s / 3600.0).ceil()),
     }
+}
+
+/// `2026-11-21T20:31:59Z`: RFC 3339, by the clock of Greenwich. None before 1970.
+pub fn date(time: SystemTime) -> Option<String> {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let (days, second) = (i64::try_from(seconds / 86400).ok()?, seconds % 86400);
+    // Years from March on, so that a leap day is a year's last: Gregory's calendar repeats each 400 years.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let (date, month) = (of_year - (153 * from_march + 2) / 5 + 1, (from_march + 2) % 12 + 1);
+    let year = era * 400 + year + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    Some(format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }
 
 /// `12 500`: digits in threes, parted by spaces.
@@ -124,6 +143,21 @@ mod tests {
         assert_eq!(change(0), "0");
         assert_eq!(rate(18.4 * 1024.0 * 1024.0), "+18.4 MiB/h");
         assert_eq!(rate_like(16.9 * 1024.0 * 1024.0, 18.4 * 1024.0 * 1024.0), "16.9");
+    }
+
+    #[test]
+    fn a_date_is_that_of_the_calendar() {
+        let at = |seconds| date(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        for (seconds, known) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_704_067_199, "2023-12-31T23:59:59Z"),
+            (1_795_293_119, "2026-11-21T20:31:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(at(seconds).as_deref(), Some(known));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Ends a long look early: whatever was gathered is kept and judged.
 pub struct Interrupt {
     signals: Option<Receiver<()>>,
-    seen: Cell<bool>,
+    seen: Cell<usize>,
 }
 
 /// The other end: whoever holds it can interrupt.
@@ -16,13 +16,13 @@ pub struct Interrupter(Sender<()>);
 impl Interrupt {
     /// Nothing will interrupt.
     pub fn never() -> Interrupt {
-        Interrupt { signals: None, seen: Cell::new(false) }
+        Interrupt { signals: None, seen: Cell::new(0) }
     }
 
     /// An interrupt and the means to set it off, from a signal handler or another thread.
     pub fn new() -> (Interrupter, Interrupt) {
         let (sender, receiver) = channel();
-        (Interrupter(sender), Interrupt { signals: Some(receiver), seen: Cell::new(false) })
+        (Interrupter(sender), Interrupt { signals: Some(receiver), seen: Cell::new(0) })
     }
 
     /// Whether it has been set off.
@@ -44,20 +44,27 @@ impl Interrupt {
         self.is_set()
     }
 
+    /// How often it has been set off.
+    pub fn count(&self) -> usize {
+        let more = self.signals.as_ref().map_or(0, |signals| signals.try_iter().count());
+        self.seen.set(self.seen.get() + more);
+        self.seen.get()
+    }
+
     /// Waits; returns early, and `true`, when it is set off.
     pub fn wait(&self, time: Duration) -> bool {
-        if self.seen.get() {
+        if self.seen.get() > 0 {
             return true;
         }
         match &self.signals {
             None => thread::sleep(time),
             Some(signals) => match signals.recv_timeout(time) {
-                Ok(()) => self.seen.set(true),
+                Ok(()) => self.seen.set(1),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(time),
             },
         }
-        self.seen.get()
+        self.seen.get() > 0
     }
 }
 
@@ -83,5 +90,8 @@ mod tests {
         assert!(interrupt.wait(Duration::from_secs(60)));
         assert!(begun.elapsed() < Duration::from_secs(30));
         assert!(interrupt.is_set() && interrupt.is_set());
+        assert_eq!(interrupt.count(), 1);
+        interrupter.interrupt();
+        assert_eq!((interrupt.count(), interrupt.count()), (2, 2));
     }
 }

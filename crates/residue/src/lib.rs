@@ -25,10 +25,12 @@ mod heaps;
 mod interrupt;
 #[cfg(any(target_os = "linux", windows))]
 mod live;
+mod named;
 pub mod pipeline;
 mod plan;
 #[cfg(any(target_os = "linux", windows))]
 mod ps;
+mod record;
 #[cfg(any(target_os = "linux", windows))]
 mod sampling;
 mod search;
@@ -54,7 +56,13 @@ pub use plan::{Plan, Progress};
 pub use ps::save;
 #[cfg(any(target_os = "linux", windows))]
 pub use ps::{Origin, Query, Request, areas, table};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use record::record;
+pub use record::{recording, write_recording};
 pub use residue_analysis as analysis;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use residue_capture::Signals;
+pub use residue_capture::{Plan as RecordPlan, Progress as RecordProgress, Recorded, RecordedFile, Top};
 pub use residue_model as model;
 pub use residue_report as report;
 pub use residue_target::Care;

@@ -11,6 +11,11 @@
 //!
 //! Finding what is lost takes at most 0.2 us of one processor a chunk, walk and records counted, and 350 MB of memory beside the
 //! file for a heap of 4 GiB; a process of 1 GiB stands 0.35 s for it, or 0.1 s when it forks.
+//!
+//! Exact recording adds at most 100 ns of the target's processor time to an operation, and makes all processes together cost
+//! at most three times what the program costs alone; the target grows by at most 4 MiB besides the rings. Sampling adds 3 %.
+//! A recording takes 2 MiB at most, and of a hundred times as many operations twice as much; it is read within 2 s, the symbols
+//! of a large binary included.
 
 use std::time::Duration;
 
@@ -34,3 +39,10 @@ pub(super) const LEAKS_A_CHUNK: Duration = Duration::from_nanos(200);
 pub(super) const LEAKS_BYTES: u64 = 350_000_000;
 pub(super) const STOP_FOR_LEAKS: Duration = Duration::from_millis(350);
 pub(super) const FORK_FOR_LEAKS: Duration = Duration::from_millis(100);
+pub(super) const RECORDED_OPERATION: Duration = Duration::from_nanos(100);
+pub(super) const RECORDING_TO_PLAIN: f64 = 3.0;
+pub(super) const RECORDER_BYTES: u64 = 4 << 20;
+pub(super) const SAMPLED_TO_PLAIN: f64 = 1.03;
+pub(super) const RECORDING_BYTES: u64 = 2 << 20;
+pub(super) const LONG_RECORDING: f64 = 2.0;
+pub(super) const REPORT: Duration = Duration::from_secs(2);

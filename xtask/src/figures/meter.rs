@@ -35,7 +35,8 @@ impl Cost {
     }
 }
 
-fn median<T: Ord + Copy + Default>(values: impl Iterator<Item = T>) -> T {
+/// The middle one, which outliers do not move.
+pub(super) fn median<T: Ord + Copy + Default>(values: impl Iterator<Item = T>) -> T {
     let mut sorted: Vec<T> = values.collect();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
@@ -82,8 +83,9 @@ impl Meter {
         Ok(costs.into_iter().fold(Cost::default(), Cost::and))
     }
 
-    /// A command that fails has no cost: it may have done half of the work.
-    fn measure_one(&self, words: &[String]) -> Result<Cost> {
+    /// The cost of one command, and of all that it started and waited for. One that fails has no cost: it may have done
+    /// half of the work.
+    pub(super) fn measure_one(&self, words: &[String]) -> Result<Cost> {
         let facts = Facts::of(output(Command::new(&self.path).args(words))?.trim_end());
         if facts.number("exit") != 0 {
             let shown: String = words.join(" ").chars().take(120).collect();

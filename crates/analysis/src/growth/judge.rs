@@ -1,6 +1,7 @@
 use residue_model::{Bytes, Limit, Limits, Sample, Series};
 use serde::Serialize;
 
+use super::curve::Curve;
 use super::place::{Place, places};
 use super::trend::median;
 use super::{Interval, Trend, warmup};
@@ -163,11 +164,12 @@ impl<'a> Case<'a> {
         &self.all[self.warmup..]
     }
 
+    fn curve(&self) -> Curve<'_> {
+        Curve(self.kept())
+    }
+
     fn seconds(&self) -> f64 {
-        match self.kept() {
-            [first, .., last] => last.0 - first.0,
-            _ => 0.0,
-        }
+        self.curve().seconds()
     }
 
     fn warmup_seconds(&self) -> f64 {
@@ -207,18 +209,18 @@ impl<'a> Case<'a> {
         let kept = self.kept();
         let risen = kept[kept.len() - 1].1 - kept[0].1;
         self.reasons.push(Reason::Rise { growth: risen, noise: trend.noise });
-        if !self.valleys_rise(growth) {
+        if !self.curve().valleys_rise(growth) {
             self.reasons.push(Reason::ValleysFlat);
             let wait = 3.0 * self.seconds();
             return self.inconclusive(Some(trend), wait);
         }
         self.reasons.push(Reason::ValleysRise);
-        if let Some(seconds) = self.standstill(growth) {
+        if let Some(seconds) = self.curve().standstill(growth) {
             self.reasons.push(Reason::Stopped { seconds });
             let wait = 3.0 * self.seconds();
             return self.inconclusive(Some(trend), wait);
         }
-        let (first, last) = self.thirds();
+        let (first, last) = self.curve().thirds();
         if last < 0.35 * first {
             self.reasons.push(Reason::Slowing { first: first * HOUR, last: last * HOUR });
             let wait = 3.0 * self.seconds();
@@ -248,46 +250,10 @@ impl<'a> Case<'a> {
         self.inconclusive(Some(trend), wait.max(2.0 * seconds))
     }
 
-    /// The one moment at which most of the growth happened, if the level before and after differs by it.
+    /// A jump that is larger than what an allocator takes at once.
     fn jump(&self) -> Option<Reason> {
-        let kept = self.kept();
-        let net = kept.last()?.1 - kept.first()?.1;
-        let steps = kept.windows(2).enumerate().map(|(index, pair)| (pair[1].1 - pair[0].1, index + 1));
-        let (bytes, after) = steps.max_by(|a, b| a.0.total_cmp(&b.0))?;
-        let level = |part: &[(f64, f64)]| median(part.iter().map(|point| point.1).collect());
-        let lasts = level(&kept[after..]) - level(&kept[..after]) >= 0.7 * bytes;
-        let is_jump = net > 0.0 && bytes >= LEAST_GROWTH && bytes >= 0.7 * net && lasts;
-        is_jump.then(|| Reason::Jump { bytes, seconds: kept[after].0, share: (bytes / net).min(1.0) })
-    }
-
-    /// How long it has stood still at the end, if that is longer than any pause before explains.
-    fn standstill(&self, growth: f64) -> Option<f64> {
-        let kept = self.kept();
-        let (mut top, mut risen_at, mut longest) = (kept[0].1, kept[0].0, 0.0_f64);
-        for &(seconds, value) in kept {
-            if value > top + 0.002 * growth {
-                longest = longest.max(seconds - risen_at);
-                (top, risen_at) = (value, seconds);
-            }
-        }
-        let idle = kept[kept.len() - 1].0 - risen_at;
-        (idle > self.seconds() / 8.0 && idle > 2.0 * longest).then_some(idle)
-    }
-
-    fn valleys_rise(&self, growth: f64) -> bool {
-        let kept = self.kept();
-        let third = kept.len().div_ceil(3);
-        let floor = |part: &[(f64, f64)]| part.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
-        let floors: Vec<f64> = kept.chunks(third).map(floor).collect();
-        floors.windows(2).all(|pair| pair[1] - pair[0] > 0.05 * growth)
-    }
-
-    /// Growth a second in the first and in the last third.
-    fn thirds(&self) -> (f64, f64) {
-        let kept = self.kept();
-        let third = kept.len() / 3;
-        let slope = |part: &[(f64, f64)]| Trend::of(part).map_or(0.0, |trend| trend.slope.estimate);
-        (slope(&kept[..third]), slope(&kept[kept.len() - third..]))
+        let jump = self.curve().jump().filter(|jump| jump.bytes >= LEAST_GROWTH)?;
+        Some(Reason::Jump { bytes: jump.bytes, seconds: jump.seconds, share: jump.share })
     }
 
     fn settled(mut self, kind: VerdictKind, trend: Trend) -> Verdict {

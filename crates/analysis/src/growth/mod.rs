@@ -4,12 +4,14 @@
 //! cache, shared memory and reclaim move without any leak. Where evidence is thin the verdict is `inconclusive`, with how
 //! long to wait.
 
+mod curve;
 mod history;
 mod judge;
 mod place;
 mod trend;
 mod warmup;
 
+pub(crate) use curve::Curve;
 pub use history::History;
 pub use judge::{Forecast, Reason, Signal, Verdict, VerdictKind, judge};
 pub use place::{Class, Place, points};

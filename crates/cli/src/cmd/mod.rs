@@ -14,7 +14,10 @@ pub(crate) mod map;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod ps;
 pub(crate) mod read;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod record;
 pub(crate) mod refs;
+pub(crate) mod report;
 pub(crate) mod search;
 #[cfg(windows)]
 pub(crate) mod selfcheck;

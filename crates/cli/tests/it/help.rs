@@ -40,10 +40,15 @@ fn help_of_watch() {
     assert_snapshot!(help(&["watch", "--help"]));
 }
 
+#[test]
+fn help_of_report() {
+    assert_snapshot!(help(&["report", "--help"]));
+}
+
 /// Help that runs over the edge of a terminal is read by nobody.
 #[test]
 fn help_fits_a_narrow_terminal() {
-    for subcommand in ["triage", "ps", "map", "gdb", "watch"] {
+    for subcommand in ["triage", "ps", "map", "gdb", "watch", "report"] {
         let mut command = command(&[subcommand, "-h"]);
         command.env("COLUMNS", "80");
         let text = Ran::of(command).good().text();
@@ -58,4 +63,10 @@ fn help_fits_a_narrow_terminal() {
 fn the_version_is_that_of_the_package() {
     let version = help(&["--version"]);
     assert_eq!(version, format!("residue {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn help_of_record() {
+    assert_snapshot!(help(&["record", "--help"]));
 }

@@ -67,6 +67,9 @@ mod ps_table;
 mod ps_views;
 #[cfg(target_os = "linux")]
 mod read;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record;
+mod report;
 #[cfg(target_os = "linux")]
 mod schema;
 #[cfg(target_os = "linux")]

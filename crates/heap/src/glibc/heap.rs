@@ -2,12 +2,12 @@
 
 use residue_model::{Address, Arena, ArenaKind, Blocks, Bytes, Damage, Gap, Heap, Range};
 
-use super::bins::Listed;
+use super::bins::{self, Listed};
 use super::figures::{arena, identities, mallinfo};
 use super::layout::{Key, Versions};
 use super::locate::{self, Ring};
 use super::mapped::{self, Form, Mapped};
-use super::reading::{Reading, take_caches, take_lists, torn};
+use super::reading::{Reading, is_busy, take_caches, take_lists, torn};
 use super::settings;
 use super::stretches;
 use super::tcache;
@@ -24,7 +24,7 @@ pub(super) fn read(image: &Image<'_>, ring: &Ring, claimed: &mut Vec<Range>) -> 
     let span = span(ring, settings.as_ref());
     let mut caches = tcache::of_threads(image, &firsts, span);
     let key = caches.iter().filter(|cache| cache.layout.key == Key::Random).find_map(|cache| cache.key);
-    let mut readings = walk_all(image, planned, key, claimed, &mut gaps);
+    let mut readings = walk_all(image, ring, planned, key, claimed, &mut gaps);
     caches.extend(unknown_caches(image, &readings, &caches, span));
     take_caches(&mut readings, &caches);
     let listed: Vec<Listed> = readings.iter_mut().map(|reading| take_lists(image, ring, reading)).collect();
@@ -79,6 +79,7 @@ fn plan(
 
 fn walk_all(
     image: &Image<'_>,
+    ring: &Ring,
     planned: Vec<(Reading, Vec<Stretch>)>,
     key: Option<u64>,
     claimed: &mut Vec<Range>,
@@ -86,8 +87,9 @@ fn walk_all(
 ) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(planned.len());
     for (mut reading, stretches) in planned {
+        let newest = bins::newest(image, ring.state, reading.at);
         for stretch in stretches {
-            match walk::walk(image.pieces, stretch, key) {
+            match walk::mended(image, stretch, newest, key) {
                 Some(walk) => reading.add(walk, &stretch),
                 None => gaps.push(Gap::new(
                     format!("the blocks of the arena at {:#x}", reading.at),
@@ -173,8 +175,7 @@ fn layout_name(span: Versions, caches: &[tcache::Found]) -> String {
 
 /// A thread inside malloc may be about to link or unlink a chunk.
 fn busy(image: &Image<'_>, ring: &Ring, gaps: &mut Vec<Gap>) {
-    let locked = ring.arenas.iter().filter(|&&arena| image.int(arena).is_some_and(|mutex| mutex != 0));
-    let count = locked.count();
+    let count = ring.arenas.iter().filter(|&&arena| is_busy(image, arena)).count();
     if count > 0 {
         gaps.push(Gap::new(
             format!("{count} of {} arenas at rest", ring.arenas.len()),

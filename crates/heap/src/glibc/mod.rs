@@ -15,6 +15,7 @@ mod locate;
 mod mapped;
 mod reading;
 mod settings;
+mod split;
 mod stretches;
 mod tcache;
 mod walk;

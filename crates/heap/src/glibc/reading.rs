@@ -15,6 +15,8 @@ use crate::Image;
 pub(super) struct Reading {
     pub(super) at: u64,
     pub(super) is_main: bool,
+    /// A thread is inside malloc there.
+    pub(super) is_busy: bool,
     pub(super) system: u64,
     pub(super) top: u64,
     /// Where its memory stands, with what stands there before the first chunk.
@@ -34,6 +36,7 @@ impl Reading {
         Reading {
             at,
             is_main,
+            is_busy: is_busy(image, at),
             system: word(at + ring.state.system_mem),
             top: word(at + ring.state.top),
             walks: Vec::new(),
@@ -65,6 +68,11 @@ impl Reading {
     pub(super) fn top_bytes(&self) -> u64 {
         self.walks.iter().map(|walk| walk.top_bytes).sum()
     }
+}
+
+/// Whether a thread holds the lock of an arena, and so may be about to change any of it.
+pub(super) fn is_busy(image: &Image<'_>, arena: u64) -> bool {
+    image.int(arena).is_some_and(|mutex| mutex != 0)
 }
 
 /// Takes what caches keep out of what is live. A thread keeps chunks of any arena.

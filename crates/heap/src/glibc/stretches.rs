@@ -34,10 +34,12 @@ pub(super) fn of_main(image: &Image<'_>, reading: &mut Reading, sbrk_base: Optio
     }
     let holds_top = (start..limit).contains(&reading.top);
     let size = reading.top.checked_add(8).and_then(|at| image.word(at)).map(|word| word & !chunk::FLAGS);
-    if let Some(size) = size.filter(|&size| holds_top && size <= limit - reading.top) {
+    let is_top = |size: u64| reading.top.saturating_add(size).is_multiple_of(0x1000) || !reading.is_busy;
+    if let Some(size) = size.filter(|&size| holds_top && size <= limit - reading.top && is_top(size)) {
         limit = reading.top + size;
     }
-    vec![Stretch { start, limit, top: holds_top.then_some(reading.top), is_main: true }]
+    let top = holds_top.then_some(reading.top);
+    vec![Stretch { start, limit, top, is_main: true, is_busy: reading.is_busy, known: None }]
 }
 
 /// The heaps of an arena that is not the main one, from the newest back.
@@ -66,7 +68,7 @@ pub(super) fn of_thread(
             break;
         }
         let top = (start..limit).contains(&reading.top).then_some(reading.top);
-        stretches.push(Stretch { start, limit, top, is_main: false });
+        stretches.push(Stretch { start, limit, top, is_main: false, is_busy: reading.is_busy, known: None });
         reading.header_bytes += start - heap;
         reading.extents.push(Range { start: Address(heap), end: Address(limit) });
         heap = word(heap_info::PREV).unwrap_or_default();
@@ -179,7 +181,7 @@ fn whole_stretch(
         let size = top.and_then(|top| image.word(top + 8)).map_or(0, |word| word & !chunk::FLAGS);
         let limit = top.map_or(place.end.0, |top| top.saturating_add(size).min(place.end.0));
         let limit = limit.min(start.saturating_add(missing));
-        let stretch = Stretch { start, limit, top, is_main: true };
+        let stretch = Stretch { start, limit, top, is_main: true, is_busy: false, known: None };
         if !walk::agree(&mut cursor, stretch, start) {
             continue;
         }

@@ -22,6 +22,8 @@ pub(super) struct Found {
     pub(super) key: Option<u64>,
     /// The chunk whose link leads nowhere, and where: in a cache whose place is known, a list may be broken.
     pub(super) broken: Option<(u64, u64)>,
+    /// One list is one longer or shorter than its count: its thread was about to count what it took or gave.
+    is_off: bool,
     /// Nothing but zeros: only who knows a thread that uses it can tell it from any block.
     pub(super) is_blank: bool,
 }
@@ -37,7 +39,8 @@ pub(super) fn read(pieces: &Pieces<'_>, at: u64, span: Versions) -> Option<Found
     marking.find_map(|layout| read_as(pieces, layout, at, false))
 }
 
-/// The cache at an address that a thread has in its storage, or where an arena begins. One of its lists may be broken.
+/// The cache at an address that a thread has in its storage, or where an arena begins. One of its lists may be broken, and
+/// one be about to be counted.
 fn read_known(pieces: &Pieces<'_>, at: u64, span: Versions) -> Option<Found> {
     let whole = of_versions(span).find_map(|layout| read_as(pieces, layout, at, false));
     whole.or_else(|| of_versions(span).find_map(|layout| read_as(pieces, layout, at, true)))
@@ -52,7 +55,8 @@ fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64, may_break: bool
     if !layout.fits(word(at.checked_sub(8)?)? & !chunk::FLAGS) || !at.is_multiple_of(16) {
         return None;
     }
-    let mut found = Found { layout, at, chunks: Vec::new(), key: None, broken: None, is_blank: true };
+    let mut found =
+        Found { layout, at, chunks: Vec::new(), key: None, broken: None, is_off: false, is_blank: true };
     let mut lists = Vec::new();
     for list in 0..layout.bins {
         let (count, head) = (count(pieces, layout, at, list)?, word(at + layout.entries + 8 * list)?);
@@ -63,7 +67,7 @@ fn read_as(pieces: &Pieces<'_>, layout: &'static Cache, at: u64, may_break: bool
         Count::Room => read_by_room(pieces, layout, &lists, &mut found)?,
         _ => read_by_count(pieces, layout, &lists, &mut found)?,
     }
-    if found.broken.is_some() && !may_break {
+    if (found.broken.is_some() || found.is_off) && !may_break {
         return None;
     }
     found.key = match layout.key {
@@ -87,11 +91,15 @@ fn count(pieces: &Pieces<'_>, layout: &Cache, at: u64, list: u64) -> Option<u64>
 fn read_by_count(pieces: &Pieces<'_>, layout: &Cache, lists: &[(u64, u64)], found: &mut Found) -> Option<()> {
     for (list, &(count, head)) in lists.iter().enumerate() {
         let size = Some(chunk::SMALLEST + 16 * list as u64);
-        let broken = found.broken.is_some();
-        let length = follow(pieces, layout, head, size, count, found)?;
-        if length != count && (broken || found.broken.is_none()) {
+        let was_whole = found.broken.is_none();
+        let length = follow(pieces, layout, head, size, count + 1, found)?;
+        if length == count || was_whole && found.broken.is_some() {
+            continue;
+        }
+        if found.is_off || length.abs_diff(count) > 1 {
             return None;
         }
+        found.is_off = true;
     }
     Some(())
 }

@@ -4,6 +4,8 @@ use residue_model::{Address, Bytes, Damage, Pieces, Range, Run};
 
 use super::cursor::Cursor;
 use super::layout::{CACHE_SIZES, CACHES, chunk};
+use super::split;
+use crate::Image;
 
 /// Memory that is parted into chunks from its first byte on.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,17 @@ pub(super) struct Stretch {
     /// The last chunk of its arena, from which new ones are cut, if it stands in this stretch.
     pub(super) top: Option<u64>,
     pub(super) is_main: bool,
+    /// A thread is inside malloc there: a chunk or the top may be between two states.
+    pub(super) is_busy: bool,
+    /// A chunk whose size is known, though not from its header.
+    pub(super) known: Option<Range>,
+}
+
+impl Stretch {
+    /// The top ends where its stretch does, which is where a page ends.
+    fn is_top(&self, at: u64, size: u64) -> bool {
+        (at + size).is_multiple_of(PAGE) || !self.is_busy
+    }
 }
 
 /// How many, and how much.
@@ -69,6 +82,16 @@ const MOST_DAMAGES: usize = 64;
 
 /// So many chunks in a row must agree before a place is believed to begin one.
 const AGREEING: usize = 4;
+
+const PAGE: u64 = 0x1000;
+
+/// Walks a stretch, and once more when it went wrong because a chunk was being split. `newest` is what was last put into
+/// the list of free chunks not sorted yet. None when the size of the stretch is a lie.
+pub(super) fn mended(image: &Image<'_>, stretch: Stretch, newest: u64, key: Option<u64>) -> Option<Walk> {
+    let first = walk(image.pieces, stretch, key)?;
+    let Some(rest) = split::rest(image, stretch, newest, &first) else { return Some(first) };
+    walk(image.pieces, Stretch { known: Some(rest), ..stretch }, key)
+}
 
 /// Walks a stretch. None when its size is a lie.
 pub(super) fn walk(pieces: &Pieces<'_>, stretch: Stretch, key: Option<u64>) -> Option<Walk> {
@@ -152,7 +175,7 @@ struct Chunk {
     keyed: bool,
 }
 
-enum Step {
+pub(super) enum Step {
     Chunk { size: u64, prev_in_use: bool },
     Top { size: u64, prev_in_use: bool },
     Fence { prev_in_use: bool },
@@ -162,15 +185,22 @@ enum Step {
 /// What stands at an address where a chunk should begin. A size is believed only when it is possible: a damaged header
 /// must cost one gap, not the walk.
 #[inline]
-fn step(cursor: &mut Cursor<'_>, stretch: Stretch, at: u64) -> Step {
+pub(super) fn step(cursor: &mut Cursor<'_>, stretch: Stretch, at: u64) -> Step {
     let Some(word) = cursor.word(at + 8) else {
         return Step::Broken("the header of a chunk cannot be read".into());
     };
     let (size, prev_in_use) = (word & !chunk::FLAGS, word & chunk::PREV_INUSE != 0);
+    if let Some(known) = stretch.known.filter(|known| known.start.0 == at) {
+        return Step::Chunk { size: known.size().0, prev_in_use: true };
+    }
     let fits = size % 16 == 0 && size <= stretch.limit.saturating_sub(at);
     if stretch.top == Some(at) {
-        if fits && size >= chunk::FENCEPOST {
+        if fits && size >= chunk::FENCEPOST && stretch.is_top(at, size) {
             return Step::Top { size, prev_in_use };
+        }
+        // It has moved, and its size is not written yet. In front of it stands what was cut from it.
+        if stretch.is_busy {
+            return Step::Top { size: stretch.limit - at, prev_in_use: true };
         }
         return Step::Broken(format!("the size of the top is {word:#x}"));
     }
@@ -181,6 +211,10 @@ fn step(cursor: &mut Cursor<'_>, stretch: Stretch, at: u64) -> Step {
         && stretch.top.is_none_or(|top| at > top || at + size <= top)
     {
         return Step::Chunk { size, prev_in_use };
+    }
+    // What is cut from the top still has the size of all of it, or what becomes a part of the top has it already.
+    if let Some(top) = stretch.top.filter(|&top| stretch.is_busy && at < top && size == stretch.limit - at) {
+        return Step::Chunk { size: top - at, prev_in_use };
     }
     if size == chunk::FENCEPOST
         && cursor.word(at + 24).is_some_and(|next| next & !chunk::FLAGS <= chunk::FENCEPOST)
@@ -211,19 +245,23 @@ pub(super) fn agree(cursor: &mut Cursor<'_>, stretch: Stretch, start: u64) -> bo
     for index in 0..AGREEING {
         match step(cursor, stretch, at) {
             Step::Chunk { size, .. } => {
-                let next = at + size;
-                // What a free chunk says of its size, it says twice.
-                let is_free = cursor.word(next + 8).is_none_or(|word| word & chunk::PREV_INUSE == 0);
-                if is_free && cursor.word(next) != Some(size) {
+                if !says_twice(cursor, at, size) {
                     return false;
                 }
-                at = next;
+                at += size;
             }
             Step::Top { .. } | Step::Fence { .. } => return index > 0,
             Step::Broken(_) => return false,
         }
     }
     true
+}
+
+/// What a free chunk says of its size, it says twice. One in use need not.
+pub(super) fn says_twice(cursor: &mut Cursor<'_>, at: u64, size: u64) -> bool {
+    let next = at + size;
+    let is_in_use = cursor.word(next + 8).is_some_and(|word| word & chunk::PREV_INUSE != 0);
+    is_in_use || cursor.word(next) == Some(size)
 }
 
 impl Walk {
@@ -287,7 +325,6 @@ pub(super) fn held(pieces: &Pieces<'_>, range: Range) -> u64 {
 /// Whole pages inside a free chunk, which `malloc_trim` gives back. Its own words stay. Source: `mtrim`.
 fn idle(pieces: &Pieces<'_>, free: Chunk) -> u64 {
     const OWN: u64 = 0x30;
-    const PAGE: u64 = 0x1000;
     let (start, end) = ((free.at + OWN).next_multiple_of(PAGE), (free.at + free.size) / PAGE * PAGE);
     Range::new(Address(start), Address(end)).map_or(0, |pages| held(pieces, pages))
 }

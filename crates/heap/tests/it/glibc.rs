@@ -198,7 +198,6 @@ fn the_rest_of_an_arena_is_looked_for_in_time() {
     const SIZE: u64 = 64 << 20;
     let mut core = core("2.41");
     let arena = heap(&core).arenas[0].address.0;
-    eprintln!("{:#x?}", heap(&core).arenas);
     for field in [0x888, 0x890] {
         let system = core.look(|image| image.word(arena + field)).expect("it is there");
         poke_word(&mut core, arena + field, system + SIZE);

@@ -2,6 +2,7 @@
 
 mod core_file;
 mod glibc;
+mod glibc_between;
 mod jemalloc;
 mod mallocng;
 mod pymalloc;

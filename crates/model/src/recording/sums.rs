@@ -36,6 +36,10 @@ pub struct StackSums {
     pub live_blocks: u64,
     /// Their bytes, as asked for.
     pub live: Bytes,
+    /// How many of these nobody could reach any more when the program ended; None when nobody looked.
+    pub lost_blocks: Option<u64>,
+    /// Their bytes; None when nobody looked.
+    pub lost: Option<Bytes>,
     /// The most bytes that ever stood at once.
     pub peak: Bytes,
     /// When that was first so, since the start.

@@ -3,6 +3,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 /// A bit of [`Control::flags`]: children by `fork` and `exec` are recorded too.
 pub const FOLLOW_CHILDREN: u32 = 1;
 
+/// A bit of [`Control::flags`]: a process that ends by itself waits, a short time, for its memory to be looked at.
+pub const LOOK_AT_END: u32 = 2;
+
 /// What the collector tells all recorders of a session. A page; made by the collector before the first program starts.
 #[repr(C, align(64))]
 #[derive(Debug)]

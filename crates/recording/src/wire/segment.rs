@@ -38,7 +38,11 @@ pub struct ProcessSlot {
     pub started: AtomicU64,
     /// Events of threads without a ring.
     pub dropped: AtomicU64,
-    spare: [u64; 4],
+    /// A futex: not 0 while the process, asked by [`LOOK_AT_END`](super::LOOK_AT_END), waits at its end for the collector to
+    /// have looked at its memory. The collector sets it to 0 and wakes it.
+    pub ending: AtomicU32,
+    spare_2: u32,
+    spare: [u64; 3],
 }
 
 /// An image that code is in. Filled, then counted by [`Header::modules`]; never changed after.
@@ -74,7 +78,8 @@ pub struct Header {
     pub version: AtomicU32,
     /// How many rings there are.
     pub rings: AtomicU32,
-    /// How many nodes are taken; more than there is room for when the tree is full.
+    /// How many nodes are taken besides the root, which is the number of the last one; more than there is room for when
+    /// the tree is full.
     pub nodes: AtomicU32,
     /// How many rows of modules are filled. The first module has number 1.
     pub modules: AtomicU32,

@@ -1,6 +1,7 @@
 //! Findings on a terminal, or in a file that reads like one.
 
 mod bars;
+mod compared;
 mod diff;
 mod dump;
 mod heap;
@@ -8,15 +9,18 @@ mod hex;
 mod leaks;
 mod map;
 mod ps;
+mod recorded;
 mod refs;
 mod regions;
 mod search;
+mod sites;
 mod sums;
 mod table;
 mod triage;
 mod watch;
 
 pub use bars::{bar, density, overview, sparkline};
+pub use compared::compared;
 pub use diff::diff;
 pub use dump::dumped;
 pub use heap::{heap, malloc_stats};
@@ -24,6 +28,7 @@ pub use hex::{extracted, hex};
 pub use leaks::{LeakView, blocks, leaks};
 pub use map::{MapView, map};
 pub use ps::{PsStyle, Sizes, bar_chart, machine, processes};
+pub use recorded::{RecordedView, recorded};
 pub use refs::refs;
 pub use search::search;
 pub use triage::{triage, watched};

@@ -188,7 +188,7 @@ impl Fit {
 }
 
 /// Cuts text to a width, marked by an ellipsis.
-fn cut(text: String, width: usize) -> String {
+pub(super) fn cut(text: String, width: usize) -> String {
     if text.width() <= width {
         return text;
     }

@@ -4,6 +4,7 @@ mod content;
 mod finding;
 mod footprint;
 mod heap;
+pub mod recorded;
 mod region;
 mod search;
 mod target;

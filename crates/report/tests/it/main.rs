@@ -6,5 +6,6 @@ mod exports;
 mod json;
 mod live_windows;
 mod page;
+mod recorded;
 mod sample;
 mod terminal;

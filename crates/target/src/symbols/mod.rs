@@ -7,7 +7,9 @@
 //! Every file here is a stranger's, and that of a live process can change while it is read: files are read, never
 //! mapped, and what they say is checked before it is believed.
 //!
-//! What it does not know: source lines, inlined functions, local variables.
+//! [`Lookup`] names addresses of images that ran some time: with source lines and inlined functions.
+//!
+//! What it does not know: local variables.
 
 mod build;
 mod cfi;
@@ -15,6 +17,7 @@ mod contents;
 mod demangle;
 mod frames;
 mod layout;
+mod lines;
 mod loaded;
 mod loading;
 mod modules;
@@ -27,6 +30,7 @@ mod with_files;
 
 pub use demangle::demangle;
 pub use frames::Frame;
+pub use lines::{Debuginfod, ImageId, Lookup, Named};
 pub use modules::Modules;
 pub use symbol::{Symbol, SymbolKind};
 pub use with_files::WithFiles;

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use residue_model::{ProcessId, Region};
 
@@ -26,7 +27,7 @@ impl Way {
         match self {
             Way::Mapping(pid) => {
                 let (start, end) = (region.range.start.0, region.range.end.0);
-                open_regular(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
+                open_regular(format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
             }
             Way::Inside(pid) => within(pid, region.name()),
             Way::Named => open_regular(region.name()),
@@ -57,14 +58,15 @@ fn within(_: ProcessId, _: &str) -> io::Result<File> {
 
 /// Opens a regular file by its name here.
 #[cfg(target_os = "linux")]
-pub(super) fn open_regular(path: &str) -> io::Result<File> {
+pub(super) fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
-    checked(&File::from(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
+    checked(&File::from(open(path.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
 }
 
 /// Opens a regular file by its name here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn open_regular(path: &str) -> io::Result<File> {
+pub(super) fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
+    let path = path.as_ref();
     if std::fs::metadata(path)?.is_file() { File::open(path) } else { Err(irregular()) }
 }
 
@@ -101,7 +103,9 @@ mod tests {
         let made = Command::new("mkfifo").arg(path("pipe")).status();
         assert!(made.is_ok_and(|status| status.success()));
         let own = ProcessId(std::process::id());
-        for open in [&open_regular as &dyn Fn(&str) -> io::Result<File>, &|path| within(own, path)] {
+        for open in [&|path: &str| open_regular(path), &|path: &str| within(own, path)]
+            as [&dyn Fn(&str) -> io::Result<File>; 2]
+        {
             assert!(open(&path("file")).is_ok());
             assert!(open(&path("pipe")).is_err() && open(&path("")).is_err() && open("/dev/zero").is_err());
             assert!(open(&path("missing")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));

@@ -54,21 +54,23 @@ const NESTED: usize = 32;
 impl SymbolTable {
     /// Adds what a file holds; it is to be sorted afterwards.
     ///
-    /// The static table holds what the dynamic one does and more, so that is read only where there is no other.
-    pub(super) fn add(&mut self, contents: &Contents) {
+    /// The static table holds what the dynamic one does and more, so that is read only where there is no other; whether
+    /// there was one is told.
+    pub(super) fn add(&mut self, contents: &Contents) -> bool {
         let cache = contents.cache();
         // A file that ends in the middle gives what came before.
-        let _ =
+        let added =
             match (&cache).read_bytes_at(4, 1).map(|class| class[0]) {
                 Ok(1) => elf::FileHeader32::<Endianness>::parse(&cache)
                     .and_then(|header| self.add_all(header, &cache)),
                 Ok(_) => elf::FileHeader64::<Endianness>::parse(&cache)
                     .and_then(|header| self.add_all(header, &cache)),
-                Err(()) => Ok(()),
+                Err(()) => Ok(false),
             };
+        added.unwrap_or_default()
     }
 
-    fn add_all<'a, H>(&mut self, header: &H, data: impl ReadRef<'a>) -> object::Result<()>
+    fn add_all<'a, H>(&mut self, header: &H, data: impl ReadRef<'a>) -> object::Result<bool>
     where
         H: FileHeader<Endian = Endianness> + 'a,
     {
@@ -78,17 +80,17 @@ impl SymbolTable {
             self.places = Place::all(header, endian, data, sections);
         }
         let of = |kind| sections.iter().find(|section| section.sh_type(endian) == kind);
-        let Some(section) = of(elf::SHT_SYMTAB).or_else(|| of(elf::SHT_DYNSYM)) else { return Ok(()) };
+        let Some(section) = of(elf::SHT_SYMTAB).or_else(|| of(elf::SHT_DYNSYM)) else { return Ok(false) };
         let symbols: &[H::Sym] = section.data_as_array(endian, data)?;
         let link = usize::try_from(section.sh_link(endian)).unwrap_or(usize::MAX);
-        let Some(strings) = sections.get(link) else { return Ok(()) };
+        let Some(strings) = sections.get(link) else { return Ok(false) };
         let strings: Box<[u8]> = strings.data(endian, data)?.into();
         let table = u8::try_from(self.names.len()).unwrap_or(u8::MAX);
         self.entries.reserve(symbols.len());
         let entries = symbols.iter().filter_map(|symbol| entry(symbol, endian, table, &strings));
         self.entries.extend(entries);
         self.names.push(strings);
-        Ok(())
+        Ok(section.sh_type(endian) == elf::SHT_SYMTAB)
     }
 
     /// To be called once, when all files were added.

@@ -10,6 +10,8 @@ mod maps;
 mod observation;
 #[cfg(target_os = "linux")]
 mod oracle;
+#[cfg(target_os = "linux")]
+mod places;
 mod printable;
 #[cfg(any(target_os = "linux", windows))]
 mod probe;

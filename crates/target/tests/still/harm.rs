@@ -82,7 +82,7 @@ fn a_stop_signal_that_comes_meanwhile_stops_it_afterwards() {
                 }
             })
             .expect("it can be held");
-        for _ in 0..2000 {
+        for _ in 0..120_000 {
             if status(pid, "State").is_some_and(|state| state.starts_with('T')) {
                 break;
             }

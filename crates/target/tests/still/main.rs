@@ -82,7 +82,7 @@ impl Busy {
         let counts = ["computed", "slept", "polled", "selected", "waited", "got"];
         let before = self.running.ask("how far");
         let pid = self.running.pid();
-        let goes_on = (0..2000).any(|_| {
+        let goes_on = (0..120_000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(1));
             let after = self.running.ask("how far");
             assert_eq!(after.number("wrong"), 0, "{after:?}");
@@ -103,7 +103,7 @@ impl Busy {
                 && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with("busy"))
         };
         let mut others = Vec::new();
-        for _ in 0..5000 {
+        for _ in 0..120_000 {
             others = pids().into_iter().filter(is_copy).collect();
             if others.is_empty() {
                 return;

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -26,8 +27,12 @@ impl Named {
         symlink(program, &path).expect("a link of our own");
         let mut named = Named { path, children: Vec::new() };
         for _ in 0..count {
-            let child = Command::new(&named.path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-            named.children.push(child.expect("it runs"));
+            let child = Command::new(&named.path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            let mut child = child.expect("it runs");
+            let mut said = BufReader::new(child.stdout.take().expect("it was asked for"));
+            named.children.push(child);
+            // Until it says that its child is a zombie, two processes live that have the name.
+            said.read_line(&mut String::new()).expect("it speaks");
         }
         named
     }

@@ -2,27 +2,33 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use residue_model::ProcessId;
+use residue_model::{Bytes, ProcessId};
 use residue_target::live::linux::{DumpOptions, dump};
 use residue_target::{DumpProgress, ErrorKind};
 use residue_testkit::{Program, Running};
 
-use super::{CoreFile, Folder, await_state, dumped, pid, proc_dir, signal, status, threads};
+use super::{Folder, await_state, dumped, eventually, pid, proc_dir, signal, status, threads};
 
 fn runs_on(pulse: &mut Running) {
     let who = pid(pulse);
     assert_eq!(status(who, "TracerPid"), "0");
     pulse.ask("once");
-    thread::sleep(Duration::from_millis(20));
     let beats = pulse.ask("again").number("beats");
     assert!(beats > 0, "it stands still");
     let state = status(who, "State");
     assert!(state.starts_with(['S', 'R']), "{state}");
+}
+
+/// Another thread of it runs on too, whenever its turn comes.
+fn counts_on(posed: &mut Running) {
+    let before = posed.ask("once").number("beats");
+    eventually("its other thread counts on", || posed.ask("again").number("beats") > before);
 }
 
 #[test]
@@ -48,9 +54,7 @@ fn a_stopped_process_stays_stopped_until_it_is_continued() {
     assert_eq!(status(who, "TracerPid"), "0");
 
     signal(who, "-CONT");
-    let before = posed.ask("once").number("beats");
-    thread::sleep(Duration::from_millis(20));
-    assert!(posed.ask("again").number("beats") > before);
+    counts_on(&mut posed);
 }
 
 /// The parent of a `vfork` stops for nobody. The others do, and it runs no line of the program meanwhile.
@@ -74,9 +78,7 @@ fn a_thread_that_cannot_be_stopped_is_a_gap_and_holds_nobody_up() {
     assert!(found.gaps.iter().any(|gap| gap.what == what), "{:?}", found.gaps);
     assert!(found.stopped < Duration::from_secs(1), "{:?}", found.stopped);
     assert_eq!(status(pid(&posed), "TracerPid"), "0");
-    let before = posed.ask("once").number("beats");
-    thread::sleep(Duration::from_millis(20));
-    assert!(posed.ask("again").number("beats") > before);
+    counts_on(&mut posed);
 }
 
 /// A signal on its way must arrive once, and kill nobody whom it did not.
@@ -103,68 +105,82 @@ fn signals_arrive_through_a_dump() {
         }
     });
     assert!(killed.is_ok(), "it stands, and gets the signal when it runs again: {killed:?}");
-    for _ in 0..2000 {
-        if status(who, "State").starts_with('Z') {
-            return;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    panic!("the signal was lost");
+    eventually("the signal arrives", || status(who, "State").starts_with('Z'));
 }
+
+/// So many chunks and no more: where that is not enough for all of it, a process stands until the writer has written.
+const LEAST: DumpOptions<'_> = DumpOptions {
+    all_files: false,
+    excluded: false,
+    compress: false,
+    force: false,
+    staging: Some(Bytes(0)),
+    interrupted: &|| false,
+};
 
 /// Runs in a process of its own, which the test below kills. By itself it does nothing.
+///
+/// While the process stands, it comes to a halt where it is told of progress for the so-many-th time, and says so.
 #[test]
 fn a_dump_that_another_test_kills() {
-    let (Ok(pid), Ok(path)) = (env::var("RESIDUE_TEST_DUMP_PID"), env::var("RESIDUE_TEST_DUMP_PATH")) else {
-        return;
-    };
+    let told = ["PID", "PATH", "HALT"].map(|name| env::var(format!("RESIDUE_TEST_DUMP_{name}")));
+    let [Ok(pid), Ok(path), Ok(halt)] = told else { return };
     let pid = ProcessId(pid.parse().expect("a number"));
-    let _ = dump(&proc_dir(), pid, &DumpOptions::default(), Path::new(&path), &mut |_| {});
+    let halt: u32 = halt.parse().expect("a number");
+    let mut stands = 0;
+    let _ = dump(&proc_dir(), pid, &LEAST, Path::new(&path), &mut |progress| {
+        stands += u32::from(stands > 0 || progress == DumpProgress::Stopped);
+        if stands == halt {
+            println!("{HALTED}");
+            // Until it is killed, or its test is gone.
+            let _ = io::stdin().read_line(&mut String::new());
+        }
+    });
 }
 
-fn start_dump(pid: ProcessId, path: &Path) -> Child {
+const HALTED: &str = "halted in the middle";
+
+fn start_dump(pid: ProcessId, path: &Path, halt: u32) -> Child {
     let test =
         format!("{}::a_dump_that_another_test_kills", module_path!().split_once("::").expect("a path").1);
     Command::new(env::current_exe().expect("it runs"))
         .args(["--exact", &test, "--nocapture"])
         .env("RESIDUE_TEST_DUMP_PID", pid.to_string())
         .env("RESIDUE_TEST_DUMP_PATH", path)
-        .stdout(Stdio::null())
+        .env("RESIDUE_TEST_DUMP_HALT", halt.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("it starts")
 }
 
 #[test]
 fn a_killed_dump_leaves_the_process_running_and_no_core() {
-    let mut pulse = Program::build("pulse").spawn(&["mib=256"]);
+    let mut pulse = Program::build("pulse").spawn(&["mib=128"]);
     let who = pid(&pulse);
-    let mut caught = 0;
-    for round in 0..20 {
+    for halt in 1..=20 {
         let folder = Folder::new();
-        let mut dump = start_dump(who, &folder.core());
-        // Until it has hold of the process, and then a little more each round.
-        while status(who, "TracerPid") == "0" && dump.try_wait().is_ok_and(|ended| ended.is_none()) {}
-        thread::sleep(Duration::from_millis(round * 3));
-        caught += u32::from(status(who, "TracerPid") != "0");
+        let mut dump = start_dump(who, &folder.core(), halt);
+        let mut lines = BufReader::new(dump.stdout.take().expect("it was asked for")).lines();
+        assert!(lines.any(|line| line.is_ok_and(|line| line.contains(HALTED))), "{halt}: it ended before");
+        assert_ne!(status(who, "TracerPid"), "0", "{halt}: it stands");
         dump.kill().expect("it was started here");
         dump.wait().expect("it was started here");
         runs_on(&mut pulse);
-        if folder.core().exists() {
-            // Then it is a whole one.
-            let core = CoreFile::open(&folder.core());
-            assert!(core.bytes(pulse.number("start"), 256 << 20).is_some());
-        }
+        assert!(!folder.core().exists(), "{halt}: not all of it was written");
     }
-    assert!(caught >= 5, "only {caught} were killed while the process stood");
 }
 
 #[test]
 fn a_process_killed_while_it_stands_is_told_and_leaves_no_file() {
-    let pulse = Program::build("pulse").spawn(&["mib=512"]);
+    let pulse = Program::build("pulse").spawn(&["mib=64"]);
+    let who = pid(&pulse);
     let folder = Folder::new();
-    let error = dump(&proc_dir(), pid(&pulse), &DumpOptions::default(), &folder.core(), &mut |progress| {
+    let error = dump(&proc_dir(), who, &LEAST, &folder.core(), &mut |progress| {
         if progress == DumpProgress::Stopped {
-            signal(pid(&pulse), "-KILL");
+            signal(who, "-KILL");
+            // A signal is sent at once and takes effect later. The reader waits meanwhile, for most has no room yet.
+            eventually("it is dead", || status(who, "State").starts_with('Z'));
         }
     })
     .expect_err("half of it is gone");

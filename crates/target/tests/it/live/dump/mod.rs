@@ -63,18 +63,25 @@ fn threads(running: &Running) -> Vec<u32> {
     threads
 }
 
+/// Waits for what must come to be, however busy the machine is; what never does so fails after minutes.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..120_000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("never: {what}");
+}
+
 /// Waits until all threads of a process are in one state.
 fn await_state(pid: ProcessId, letter: char) {
     let in_state = |tid: fs::DirEntry| {
         let text = fs::read_to_string(tid.path().join("status")).unwrap_or_default();
         text.lines().any(|line| line.starts_with("State:") && line.contains(letter))
     };
-    for _ in 0..2000 {
+    eventually("all threads come into the state", || {
         let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
-        if tasks.all(|tid| tid.is_ok_and(in_state)) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    panic!("not all threads of {pid} come into state {letter}");
+        tasks.all(|tid| tid.is_ok_and(in_state))
+    });
 }

@@ -1,0 +1,6 @@
+//! Segments made by hand: what a recorder would write, without a program.
+
+mod course;
+mod peak;
+mod rings;
+mod written;

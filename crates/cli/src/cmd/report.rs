@@ -1,0 +1,76 @@
+use residue::analysis::recorded::{Comparison, Recorded};
+use residue::recording;
+use residue::report::terminal::RecordedView;
+use residue::report::{json, terminal};
+
+use crate::arguments::{RecordedFailOn, ReportArgs, Sort};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::trouble::Trouble;
+
+/// Sites of a section, unless more are asked for.
+const SITES: usize = 5;
+/// Sites of a single list.
+const LIST: usize = 20;
+
+/// `residue report`: what a recording tells.
+pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Trouble> {
+    let question = args.question();
+    let recorded = Recorded::of(&recording(&args.file)?, &question);
+    match &args.diff {
+        Some(earlier) => {
+            let earlier = Recorded::of(&recording(earlier)?, &question);
+            compare(args, output, &earlier, &recorded)?;
+        }
+        None => show(args, output, &recorded)?,
+    }
+    Ok(match args.fail_on {
+        Some(_) if recorded.is_blind() => Exit::Failed,
+        Some(what) if matches(what, &recorded) => Exit::Found,
+        _ => Exit::Done,
+    })
+}
+
+fn show(args: &ReportArgs, output: &mut Output, recorded: &Recorded) -> Result<(), Trouble> {
+    if output.json {
+        json::recorded(&mut output.out, recorded, args.sort.map(Sort::section), args.limit, args.full)?;
+    } else {
+        let view = view(args, &args.file.display().to_string());
+        terminal::recorded(&mut output.out, output.screen, recorded, &view)?;
+    }
+    Ok(())
+}
+
+fn compare(
+    args: &ReportArgs,
+    output: &mut Output,
+    earlier: &Recorded,
+    later: &Recorded,
+) -> Result<(), Trouble> {
+    let comparison = Comparison::of(earlier, later);
+    if output.json {
+        json::compared(&mut output.out, [earlier, later], &comparison, args.limit)?;
+    } else {
+        let view = view(args, &args.file.display().to_string());
+        terminal::compared(&mut output.out, output.screen, [earlier, later], &comparison, &view)?;
+    }
+    Ok(())
+}
+
+fn view(args: &ReportArgs, file: &str) -> RecordedView {
+    let usual = if args.sort.is_some() || args.diff.is_some() { LIST } else { SITES };
+    RecordedView {
+        file: file.to_owned(),
+        limit: args.limit.unwrap_or(usual),
+        full: args.full,
+        only: args.sort.map(Sort::section),
+    }
+}
+
+fn matches(what: RecordedFailOn, recorded: &Recorded) -> bool {
+    match what {
+        RecordedFailOn::Leak => recorded.has_leak(),
+        RecordedFailOn::Lost => recorded.has_lost(),
+        RecordedFailOn::Growth => recorded.grows(),
+    }
+}

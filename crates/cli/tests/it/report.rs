@@ -1,0 +1,106 @@
+//! `residue report` on recordings that were sketched: any system can read them.
+
+use std::fs;
+use std::time::Duration;
+
+use residue::model::Recording;
+use residue::write_recording;
+use residue_testkit::Sketch;
+use serde_json::Value;
+
+use crate::harness::folder::Folder;
+use crate::harness::{document, residue, rows};
+
+/// A program with a leak of so many blocks a step, and a table that is steady.
+fn leaking(step: u64) -> Recording {
+    Sketch::of("/usr/bin/shop", 50, Duration::from_millis(100))
+        .stack(&["malloc in libc.so.6", "lose at shop.c:7", "main at shop.c:20"])
+        .blocks(100, |slot| u64::from(slot) * step)
+        .stack(&["calloc in libc.so.6", "table at shop.c:12", "main at shop.c:21"])
+        .blocks(4096, |_| 8)
+        .build()
+}
+
+/// Writes a recording where a test can read it.
+fn saved(folder: &Folder, name: &str, recording: &Recording) -> String {
+    let path = folder.file(name);
+    write_recording(recording, path.as_ref()).expect("an own folder");
+    path
+}
+
+fn functions(report: &Value) -> Vec<&str> {
+    let function = |site: &'_ Value| site["frames"][0]["function"].as_str().map(str::len);
+    let of = |site| function(site).map_or("", |_| site["frames"][0]["function"].as_str().unwrap_or(""));
+    rows(report, "sites").iter().map(of).collect()
+}
+
+#[test]
+fn a_page_names_who_grows_and_where() {
+    let folder = Folder::new();
+    let file = saved(&folder, "shop.residue", &leaking(3));
+
+    let page = residue(&["report", &file]).good().text();
+
+    for part in ["GROWING TO THE END", "lose at shop.c:7", "NOT FREED AT THE END", "table at shop.c:12"] {
+        assert!(page.contains(part), "no `{part}` in {page}");
+    }
+    assert!(page.contains(&format!("next: residue report {file} --sort growth --full")), "{page}");
+}
+
+#[test]
+fn filters_leave_what_they_ask_for() {
+    let folder = Folder::new();
+    let file = saved(&folder, "shop.residue", &leaking(3));
+    let asked = |options: &[&str]| {
+        let report = document(&[&["report", &file], options].concat());
+        functions(&report).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    assert_eq!(asked(&[]), ["table", "lose"]);
+    assert_eq!(asked(&["--function", "^lose$"]), ["lose"]);
+    assert_eq!(asked(&["--min-size", "1K"]), ["table"]);
+    assert_eq!(asked(&["--min-bytes", "20K"]), ["table"]);
+    assert_eq!(asked(&["--sort", "growth"]), ["lose"]);
+    assert_eq!(asked(&["--limit", "1"]), ["table"]);
+    assert_eq!(asked(&["--skip", "^lose$", "--sort", "growth"]), ["main"]);
+    assert!(asked(&["--kind", "mmap"]).is_empty());
+    let window = document(&["report", &file, "--from", "1s", "--to", "2s", "--function", "lose"]);
+    assert_eq!(window["sites"][0]["allocations"], 30, "{window:#}");
+}
+
+#[test]
+fn a_comparison_tells_what_became_of_each_site() {
+    let folder = Folder::new();
+    let (earlier, later) = (saved(&folder, "monday", &leaking(1)), saved(&folder, "friday", &leaking(3)));
+
+    let diff = document(&["report", &later, "--diff", &earlier]);
+
+    let site = &rows(&diff, "sites")[0];
+    assert_eq!((&site["change"], site["live_bytes"].as_i64()), (&Value::from("grown"), Some(2 * 49 * 100)));
+    let page = residue(&["report", &later, "--diff", &earlier]).good().text();
+    assert!(page.contains("lose at shop.c:7") && !page.contains("table at"), "{page}");
+}
+
+#[test]
+fn a_script_is_told_by_the_exit_code() {
+    let folder = Folder::new();
+    let leaks = saved(&folder, "leaks", &leaking(3));
+    let steady = saved(&folder, "steady", &leaking(0));
+    let nothing = saved(&folder, "nothing", &Recording::default());
+
+    residue(&["report", &leaks, "--fail-on", "leak"]).ended(1);
+    residue(&["report", &leaks, "--fail-on", "lost"]).ended(0);
+    residue(&["report", &steady, "--fail-on", "leak"]).ended(0);
+    residue(&["report", &nothing, "--fail-on", "leak"]).ended(4);
+}
+
+#[test]
+fn what_is_no_recording_is_refused_with_what_would_be() {
+    let folder = Folder::new();
+    let text = folder.with("notes.txt", "no recording at all");
+
+    residue(&["report", &text]).ended(3).says(&["is no recording", "residue record"]);
+    residue(&["report", &folder.file("absent")]).ended(3).says(&["absent"]);
+    residue(&["report", &text, "--function", "("]).ended(2);
+    assert_eq!(fs::read_to_string(&text).expect("it stands"), "no recording at all");
+}
