@@ -9,21 +9,20 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
-use residue_model::recording::{AllocationKind, Histogram, StackId, StackSums};
+use residue_model::recording::{AllocationKind, Histogram, StackSums};
 use residue_model::{Bytes, Recording};
 use serde::Serialize;
 
 use crate::Result;
-use crate::frames::{UNKNOWN, frames, valgrind};
+use crate::frames::Lines;
 
 /// Writes allocations by call path: in all, at the program's peak, at the end; their lifetimes.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write(out: impl Write, recording: &Recording) -> Result<()> {
-    let mut names = Names::default();
-    names.number("[root]".into());
-    let points = points(recording, &mut names);
+    let lines = Lines::of(recording);
+    let points = points(recording, &lines);
     let program = &recording.program;
     let file = File {
         version: 2,
@@ -39,7 +38,8 @@ pub fn write(out: impl Write, recording: &Recording) -> Result<()> {
         peak_at: microseconds(recording.totals.peak_at),
         end: microseconds(program.recorded),
         points,
-        frames: names.list,
+        // The viewer keeps the first one for its root.
+        frames: std::iter::once("[root]".into()).chain(lines.texts).collect(),
     };
     Ok(serde_json::to_writer(out, &file)?)
 }
@@ -118,11 +118,11 @@ impl ProgramPoint {
 }
 
 /// The viewer refuses a file in which two points have the same frames.
-fn points(recording: &Recording, names: &mut Names) -> Vec<ProgramPoint> {
+fn points(recording: &Recording, lines: &Lines) -> Vec<ProgramPoint> {
     let mut points: Vec<ProgramPoint> = Vec::new();
     let mut known = HashMap::new();
     for sums in recording.stacks.iter().filter(|sums| sums.kind == AllocationKind::Heap) {
-        let frames = path(recording, sums.stack, names);
+        let frames: Vec<usize> = lines.path(recording, sums.stack).into_iter().map(|line| line + 1).collect();
         let place = *known.entry(frames).or_insert_with_key(|frames| {
             points.push(ProgramPoint { frames: frames.clone(), ..ProgramPoint::default() });
             points.len() - 1
@@ -130,29 +130,6 @@ fn points(recording: &Recording, names: &mut Names) -> Vec<ProgramPoint> {
         points[place].add(sums);
     }
     points
-}
-
-fn path(recording: &Recording, stack: StackId, names: &mut Names) -> Vec<usize> {
-    let mut path: Vec<usize> = frames(recording, stack).map(|frame| names.number(valgrind(frame))).collect();
-    if path.is_empty() {
-        path.push(names.number(UNKNOWN.into()));
-    }
-    path
-}
-
-#[derive(Default)]
-struct Names {
-    list: Vec<String>,
-    numbers: HashMap<String, usize>,
-}
-
-impl Names {
-    fn number(&mut self, name: String) -> usize {
-        *self.numbers.entry(name).or_insert_with_key(|name| {
-            self.list.push(name.clone());
-            self.list.len() - 1
-        })
-    }
 }
 
 /// How long all blocks lived, together: what is gone by the middle of its power of two, what stands by its age.

@@ -1,66 +1,61 @@
-//! The frames of a recorded call stack, as every export names them.
+//! The frames of recorded call stacks, as every export names them: each as it was, recursion and allocators included.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use residue_analysis::recorded::{Frame, module_paths};
 use residue_model::Recording;
-use residue_model::recording::{AllocationKind, Code, Place, RecordedModule, StackId};
+use residue_model::recording::{Code, StackId};
 
 /// What stands for the frames of a stack that could not be followed at all.
 pub(crate) const UNKNOWN: &str = "[unknown]";
 
-/// A function on a call stack; code that inlined others is a frame for each of them.
-#[derive(Clone, Copy)]
-pub(crate) struct Frame<'a> {
-    pub code: &'a Code,
-    pub place: Option<&'a Place>,
-    pub module: Option<&'a RecordedModule>,
-}
+/// The paths of a recording's modules.
+pub(crate) struct Modules(Vec<Arc<str>>);
 
-impl<'a> Frame<'a> {
-    /// The function; where nobody could name it, its module and offset; for code of no module, its address.
-    pub(crate) fn name(&self) -> Cow<'a, str> {
-        if let Some(function) = self.place.and_then(|place| place.function.as_deref()) {
-            return function.into();
-        }
-        match self.module {
-            Some(module) => format!("{}+{:#x}", file_name(module), self.code.address).into(),
-            None => format!("{:#x}", self.code.address).into(),
-        }
+impl Modules {
+    pub(crate) fn of(recording: &Recording) -> Modules {
+        Modules(module_paths(&recording.modules))
     }
 
-    /// The source file and the line in it, as far as they are known.
-    pub(crate) fn source(&self) -> Option<(&'a str, Option<u32>)> {
-        let place = self.place?;
-        Some((place.file.as_deref()?, place.line))
+    /// What a return address stands for, innermost first.
+    pub(crate) fn frames(&self, code: &Code) -> Vec<Frame> {
+        Frame::of(code, code.module.and_then(|index| self.0.get(index as usize)))
     }
 }
 
-/// The last part of a module's path; the kernel's own has none.
-pub(crate) fn file_name(module: &RecordedModule) -> &str {
-    match last_part(&module.path) {
-        "" => "[vdso]",
-        name => name,
+/// The frames of a recording as valgrind's tools write them, each with a number of its own.
+pub(crate) struct Lines {
+    /// What the numbers stand for. The first one is for stacks of which nothing is known.
+    pub(crate) texts: Vec<String>,
+    /// The numbers of each code, the innermost frame first.
+    of_code: Vec<Vec<usize>>,
+}
+
+impl Lines {
+    pub(crate) fn of(recording: &Recording) -> Lines {
+        let modules = Modules::of(recording);
+        let mut numbers = HashMap::from([(UNKNOWN.to_owned(), 0)]);
+        let mut texts = vec![UNKNOWN.to_owned()];
+        let mut number = |frame: Frame| {
+            *numbers.entry(valgrind(&frame)).or_insert_with_key(|text| {
+                texts.push(text.clone());
+                texts.len() - 1
+            })
+        };
+        // The first code is the root's, and no frame.
+        let codes = recording.calls.codes.iter().skip(1);
+        let codes = codes.map(|code| modules.frames(code).into_iter().map(&mut number).collect());
+        let of_code = std::iter::once(Vec::new()).chain(codes).collect();
+        Lines { texts, of_code }
     }
-}
 
-/// What a return address stands for, innermost first.
-pub(crate) fn frames_of<'a>(recording: &'a Recording, code: &'a Code) -> impl Iterator<Item = Frame<'a>> {
-    let module = code.module.and_then(|index| recording.modules.get(index as usize));
-    let nameless = code.places.is_empty().then_some(Frame { code, place: None, module });
-    code.places.iter().map(move |place| Frame { code, place: Some(place), module }).chain(nameless)
-}
-
-/// The frames of a stack, the innermost first. Ends on any tree.
-pub(crate) fn frames(recording: &Recording, stack: StackId) -> impl Iterator<Item = Frame<'_>> {
-    recording.calls.frames(stack).flat_map(move |code| frames_of(recording, code))
-}
-
-/// What stands innermost on the stacks of memory that came from no allocator, lest it be taken for such.
-pub(crate) fn asked(kind: AllocationKind) -> Option<&'static str> {
-    match kind {
-        AllocationKind::Heap => None,
-        AllocationKind::Mapping => Some("[mmap]"),
-        AllocationKind::Break => Some("[brk]"),
+    /// A stack, the innermost frame first: one frame at least.
+    pub(crate) fn path(&self, recording: &Recording, stack: StackId) -> Vec<usize> {
+        let codes = recording.calls.path(stack).map(|code| &self.of_code[code.0 as usize]);
+        let path: Vec<usize> = codes.flatten().copied().collect();
+        if path.is_empty() { vec![0] } else { path }
     }
 }
 
@@ -72,19 +67,15 @@ pub(crate) fn one_line(name: &str) -> Cow<'_, str> {
     name.into()
 }
 
-/// A frame as valgrind's tools write it, which their viewers take apart: `0x40057B: h (example.c:10)`.
-pub(crate) fn valgrind(frame: Frame<'_>) -> String {
-    let address = frame.code.address.wrapping_add(frame.module.map_or(0, |module| module.bias));
-    let place = match (frame.source(), frame.module) {
-        (Some((file, Some(line))), _) => format!(" ({}:{line})", one_line(last_part(file))),
-        (Some((file, None)), _) => format!(" ({})", one_line(last_part(file))),
-        (None, Some(module)) => format!(" (in {})", one_line(&module.path)),
-        (None, None) => String::new(),
+/// A frame as valgrind's viewers take it apart: `0x40057B: h (example.c:10)`. The address is that in the module's own
+/// headers, so that two runs can be compared.
+fn valgrind(frame: &Frame) -> String {
+    let place = match (frame.file_name(), frame.line, &frame.module) {
+        (Some(file), Some(line), _) => format!(" ({}:{line})", one_line(file)),
+        (Some(file), None, _) => format!(" ({})", one_line(file)),
+        (None, _, Some(module)) => format!(" (in {})", one_line(module)),
+        (None, _, None) => String::new(),
     };
-    let name = frame.place.and_then(|place| place.function.as_deref()).map_or("???".into(), one_line);
-    format!("0x{address:X}: {name}{place}")
-}
-
-fn last_part(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    let name = frame.function.as_deref().map_or("???".into(), one_line);
+    format!("0x{:X}: {name}{place}", frame.address)
 }

@@ -12,10 +12,13 @@ use residue_model::recording::{AllocationKind, StackSums};
 use residue_model::{Bytes, Recording};
 
 use crate::Result;
-use crate::frames::{UNKNOWN, frames, one_line, valgrind};
+use crate::frames::{Lines, one_line};
 
 /// Perl warns of functions that call themselves a hundred times, and `ms_print` does so for each frame.
 const MOST_FRAMES: usize = 90;
+
+/// How massif calls what has no callee.
+const ROOT: &str = "(heap allocation functions) malloc/new/new[], --alloc-fns, etc.";
 
 /// What is less than this part of the whole is one line together with its like.
 const THRESHOLD: u64 = 1000;
@@ -28,9 +31,10 @@ pub fn write(mut out: impl Write, recording: &Recording) -> Result<()> {
     writeln!(out, "desc: recorded by residue; bytes as asked for, without what the allocator adds")?;
     writeln!(out, "cmd: {}", one_line(&recording.program.command.join(" ")))?;
     writeln!(out, "time_unit: ms")?;
+    let lines = Lines::of(recording);
     for (number, moment) in moments(recording).into_iter().enumerate() {
         writeln!(out, "#-----------\nsnapshot={number}\n#-----------\ntime={}", moment.time.as_millis())?;
-        let tree = moment.held.map(|held| Tree::of(recording, held));
+        let tree = moment.held.map(|held| Tree::of(recording, &lines, held));
         let Bytes(live) = tree.as_ref().map_or(moment.live, |tree| tree.total().max(moment.live));
         writeln!(out, "mem_heap_B={live}\nmem_heap_extra_B=0\nmem_stacks_B=0")?;
         writeln!(out, "heap_tree={}", moment.kind)?;
@@ -70,43 +74,41 @@ fn moments(recording: &Recording) -> Vec<Moment> {
 }
 
 /// Who holds memory: below each frame those that called it.
-struct Tree {
+struct Tree<'a> {
+    lines: &'a Lines,
+    /// The first one is the root.
     nodes: Vec<Node>,
 }
 
 #[derive(Default)]
 struct Node {
-    name: String,
+    /// Which of the lines it is; None for the root.
+    line: Option<usize>,
     bytes: u64,
     callers: Vec<usize>,
 }
 
-impl Tree {
-    fn of(recording: &Recording, held: fn(&StackSums) -> Bytes) -> Tree {
-        let name = "(heap allocation functions) malloc/new/new[], --alloc-fns, etc.".into();
-        let mut tree = Tree { nodes: vec![Node { name, ..Node::default() }] };
+impl<'a> Tree<'a> {
+    fn of(recording: &Recording, lines: &'a Lines, held: fn(&StackSums) -> Bytes) -> Tree<'a> {
+        let mut tree = Tree { lines, nodes: vec![Node::default()] };
         let mut known = HashMap::new();
         let heap = recording.stacks.iter().filter(|sums| sums.kind == AllocationKind::Heap);
         for sums in heap.filter(|sums| held(sums) > Bytes::ZERO) {
-            let Bytes(bytes) = held(sums);
-            let mut path: Vec<String> =
-                frames(recording, sums.stack).take(MOST_FRAMES).map(valgrind).collect();
-            if path.is_empty() {
-                path.push(UNKNOWN.into());
-            }
-            tree.add(&mut known, path, bytes);
+            let mut path = lines.path(recording, sums.stack);
+            path.truncate(MOST_FRAMES);
+            tree.add(&mut known, path, held(sums).0);
         }
         tree
     }
 
-    fn add(&mut self, known: &mut HashMap<(usize, String), usize>, path: Vec<String>, bytes: u64) {
+    fn add(&mut self, known: &mut HashMap<(usize, usize), usize>, path: Vec<usize>, bytes: u64) {
         let mut at = 0;
         self.hold(at, bytes);
-        for name in path {
-            at = *known.entry((at, name)).or_insert_with_key(|(callee, name)| {
+        for line in path {
+            at = *known.entry((at, line)).or_insert_with(|| {
                 let node = self.nodes.len();
-                self.nodes.push(Node { name: name.clone(), ..Node::default() });
-                self.nodes[*callee].callers.push(node);
+                self.nodes.push(Node { line: Some(line), ..Node::default() });
+                self.nodes[at].callers.push(node);
                 node
             });
             self.hold(at, bytes);
@@ -127,7 +129,8 @@ impl Tree {
     }
 
     fn node(&self, out: &mut impl Write, node: usize, depth: usize, least: u64) -> Result<()> {
-        let Node { name, bytes, callers } = &self.nodes[node];
+        let Node { line, bytes, callers } = &self.nodes[node];
+        let name = line.map_or(ROOT, |line| &self.lines.texts[line]);
         let (mut large, small): (Vec<usize>, Vec<usize>) =
             callers.iter().partition(|&&caller| self.nodes[caller].bytes >= least);
         large.sort_by_key(|&caller| std::cmp::Reverse(self.nodes[caller].bytes));
@@ -139,11 +142,9 @@ impl Tree {
         if !small.is_empty() {
             let rest: u64 = small.iter().map(|&caller| self.nodes[caller].bytes).fold(0, u64::saturating_add);
             let (indent, places) = (depth + 1, small.len());
-            writeln!(
-                out,
-                "{:indent$}n0: {rest} in {places} places, all below massif's threshold (0.10%)",
-                ""
-            )?;
+            let (places, all) =
+                if places == 1 { ("1 place".into(), "") } else { (format!("{places} places"), "all ") };
+            writeln!(out, "{:indent$}n0: {rest} in {places}, {all}below massif's threshold (0.10%)", "")?;
         }
         Ok(())
     }

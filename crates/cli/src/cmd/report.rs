@@ -1,11 +1,14 @@
+use std::path::Path;
+
 use residue::analysis::recorded::{Comparison, Recorded};
+use residue::model::Recording;
 use residue::recording;
 use residue::report::terminal::RecordedView;
-use residue::report::{json, terminal};
+use residue::report::{dhat, json, massif, pprof, terminal};
 
-use crate::arguments::{RecordedFailOn, ReportArgs, Sort};
+use crate::arguments::{ExportArgs, RecordedFailOn, ReportArgs, Sort};
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, write_file};
 use crate::trouble::Trouble;
 
 /// Sites of a section, unless more are asked for.
@@ -24,6 +27,7 @@ pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Troubl
         }
         None => show(args, output, &recorded)?,
     }
+    exports(&args.exports, &recorded.recording)?;
     Ok(match args.fail_on {
         Some(_) if recorded.is_blind() => Exit::Failed,
         Some(what) if matches(what, &recorded) => Exit::Found,
@@ -55,6 +59,23 @@ fn compare(
         terminal::compared(&mut output.out, output.screen, [earlier, later], &comparison, &view)?;
     }
     Ok(())
+}
+
+/// Writes the files for other viewers that were asked for.
+fn exports(args: &ExportArgs, recording: &Recording) -> Result<(), Trouble> {
+    export(args.pprof.as_deref(), |out| pprof::write(out, recording))?;
+    export(args.dhat.as_deref(), |out| dhat::write(out, recording))?;
+    export(args.massif.as_deref(), |out| massif::write(out, recording))
+}
+
+fn export(
+    path: Option<&Path>,
+    write: impl FnOnce(&mut Vec<u8>) -> residue::report::Result<()>,
+) -> Result<(), Trouble> {
+    let Some(path) = path else { return Ok(()) };
+    let mut content = Vec::new();
+    write(&mut content)?;
+    write_file(path, &content)
 }
 
 fn view(args: &ReportArgs, file: &str) -> RecordedView {

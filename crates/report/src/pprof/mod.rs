@@ -10,13 +10,14 @@ use std::time::UNIX_EPOCH;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use residue_model::recording::{AllocationKind, StackSums};
+use residue_model::recording::StackSums;
 use residue_model::{Bytes, Recording};
 
 use self::tables::Tables;
 use self::wire::Message;
 use crate::Result;
-use crate::frames::{UNKNOWN, asked};
+use crate::frames::UNKNOWN;
+use crate::words::recorded::kind;
 
 /// What a sample counts, in this order. The names of the first four are those of Go's own heap profiles: viewers know them.
 const VALUES: [(&str, &str); 6] = [
@@ -57,13 +58,11 @@ impl<'a> Profile<'a> {
         let mut profile = Message::default();
         for (name, unit) in VALUES {
             let kind = self.value_type(name, unit);
-            profile = profile.message(1, kind);
+            profile = profile.message(1, &kind);
         }
         for sums in &self.recording.stacks {
-            if sums.allocations > 0 {
-                let sample = self.sample(sums);
-                profile = profile.message(2, sample);
-            }
+            let sample = self.sample(sums);
+            profile = profile.message(2, &sample);
         }
         let profile = self.about(profile);
         self.tables.finish(profile).finish()
@@ -74,11 +73,11 @@ impl<'a> Profile<'a> {
     }
 
     fn sample(&mut self, sums: &StackSums) -> Message {
-        let kernel = asked(sums.kind).map(|name| self.tables.location_named(name));
+        let kernel = kind(sums.kind).map(|kind| self.tables.location_named(format!("[{kind}]")));
         let mut locations: Vec<u64> = kernel.into_iter().collect();
         locations.extend(self.recording.calls.path(sums.stack).map(Tables::location));
         if locations.is_empty() {
-            locations.push(self.tables.location_named(UNKNOWN));
+            locations.push(self.tables.location_named(UNKNOWN.into()));
         }
         let values = [
             sums.allocations,
@@ -92,7 +91,7 @@ impl<'a> Profile<'a> {
         match kind(sums.kind) {
             Some(kind) => {
                 let label = Message::default().number(1, self.tables.text("kind"));
-                sample.message(3, label.number(2, self.tables.text(kind)))
+                sample.message(3, &label.number(2, self.tables.text(kind)))
             }
             None => sample,
         }
@@ -108,7 +107,7 @@ impl<'a> Profile<'a> {
         let mut profile = profile
             .number(9, nanoseconds(started))
             .number(10, nanoseconds(program.recorded))
-            .message(11, space)
+            .message(11, &space)
             .number(12, signed(period.0));
         let gaps = self.recording.gaps.iter().map(|gap| format!("not seen: {}: {}", gap.what, gap.why));
         let command = (!program.command.is_empty()).then(|| program.command.join(" "));
@@ -117,14 +116,6 @@ impl<'a> Profile<'a> {
             profile = profile.packed(13, [text]);
         }
         profile.number(14, self.tables.text(SHOWN_FIRST))
-    }
-}
-
-fn kind(kind: AllocationKind) -> Option<&'static str> {
-    match kind {
-        AllocationKind::Heap => None,
-        AllocationKind::Mapping => Some("mmap"),
-        AllocationKind::Break => Some("brk"),
     }
 }
 

@@ -5,24 +5,33 @@ use residue_model::Recording;
 use residue_model::recording::{Code, CodeId, Place, RecordedModule};
 
 use super::wire::Message;
-use crate::frames::{Frame, frames_of};
+use crate::frames::Modules;
+use crate::words::recorded::place;
 
 /// What samples point at: strings, functions, locations, mappings, each once.
 ///
 /// The location of a code has the number of the code plus one, and so a mapping that of its module: 0 means none.
 pub(super) struct Tables<'a> {
     recording: &'a Recording,
+    modules: Modules,
     texts: Vec<Cow<'a, str>>,
     numbers: HashMap<Cow<'a, str>, u64>,
     functions: HashMap<(u64, u64), u64>,
     /// Locations that are no code, by their names.
-    made: Vec<&'static str>,
+    made: Vec<String>,
 }
 
 impl<'a> Tables<'a> {
     pub(super) fn of(recording: &'a Recording) -> Tables<'a> {
         let numbers = HashMap::from([("".into(), 0)]);
-        Tables { recording, texts: vec!["".into()], numbers, functions: HashMap::new(), made: Vec::new() }
+        Tables {
+            recording,
+            modules: Modules::of(recording),
+            texts: vec!["".into()],
+            numbers,
+            functions: HashMap::new(),
+            made: Vec::new(),
+        }
     }
 
     pub(super) fn text(&mut self, text: impl Into<Cow<'a, str>>) -> u64 {
@@ -39,8 +48,8 @@ impl<'a> Tables<'a> {
     }
 
     /// A location that is no code: it has a name and no address.
-    pub(super) fn location_named(&mut self, name: &'static str) -> u64 {
-        let known = self.made.iter().position(|&made| made == name);
+    pub(super) fn location_named(&mut self, name: String) -> u64 {
+        let known = self.made.iter().position(|made| *made == name);
         let index = known.unwrap_or_else(|| {
             self.made.push(name);
             self.made.len() - 1
@@ -54,8 +63,8 @@ impl<'a> Tables<'a> {
         let mut locations: Vec<Message> =
             (1..).zip(codes).map(|(number, code)| self.code(number, code)).collect();
         for (number, name) in (codes.len() as u64 + 1..).zip(self.made.clone()) {
-            let line = self.line(name.into(), "", None);
-            locations.push(Message::default().number(1, number).message(4, line));
+            let line = self.line(name.into(), "".into(), None);
+            locations.push(Message::default().number(1, number).message(4, &line));
         }
         let mappings = self.mappings();
         let profile = profile.messages(3, mappings).messages(4, locations);
@@ -73,10 +82,12 @@ impl<'a> Tables<'a> {
         let bias = self.module(code).map_or(0, |(_, module)| module.bias);
         let mapping = self.module(code).map_or(0, |(index, _)| u64::from(index) + 1);
         let address = code.address.wrapping_add(bias).saturating_sub(1);
-        let lines: Vec<Message> = frames_of(self.recording, code)
-            .map(|frame: Frame<'a>| {
-                let (file, line) = frame.source().unwrap_or_default();
-                self.line(frame.name(), file, line)
+        let frames = self.modules.frames(code).into_iter();
+        let lines: Vec<Message> = frames
+            .map(|frame| {
+                let name = frame.function.as_deref().map_or_else(|| place(&frame), str::to_owned);
+                let file = frame.file.as_deref().unwrap_or_default();
+                self.line(name.into(), file.to_owned().into(), frame.line)
             })
             .collect();
         Message::default().number(1, number).number(2, mapping).number(3, address).messages(4, lines)
@@ -87,7 +98,7 @@ impl<'a> Tables<'a> {
         Some((index, self.recording.modules.get(index as usize)?))
     }
 
-    fn line(&mut self, function: Cow<'a, str>, file: &'a str, line: Option<u32>) -> Message {
+    fn line(&mut self, function: Cow<'a, str>, file: Cow<'a, str>, line: Option<u32>) -> Message {
         let what = (self.text(function), self.text(file));
         let next = self.functions.len() as u64 + 1;
         let function = *self.functions.entry(what).or_insert(next);
@@ -104,7 +115,11 @@ impl<'a> Tables<'a> {
 
     /// Says that a module's names are known only where all of them are: else readers look for more themselves.
     fn mapping(&mut self, index: u32, module: &'a RecordedModule) -> Message {
-        let build_id = module.build_id.iter().flatten().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let bytes = module.build_id.iter().flatten();
+        let build_id: String = bytes
+            .flat_map(|byte| [byte >> 4, byte & 0xf])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect();
         let codes = self.recording.calls.codes.iter().filter(|code| code.module == Some(index));
         let named = |place: &Place| place.function.is_some();
         let is_named = codes.into_iter().all(|code| code.places.last().is_some_and(named));

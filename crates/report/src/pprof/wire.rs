@@ -25,13 +25,13 @@ impl Message {
         self
     }
 
-    pub(super) fn message(self, field: u32, message: Message) -> Message {
+    pub(super) fn message(self, field: u32, message: &Message) -> Message {
         self.bytes(field, &message.0)
     }
 
     /// Messages one after the other, a repeated field.
     pub(super) fn messages(self, field: u32, messages: impl IntoIterator<Item = Message>) -> Message {
-        messages.into_iter().fold(self, |whole, message| whole.message(field, message))
+        messages.into_iter().fold(self, |whole, message| whole.message(field, &message))
     }
 
     /// Numbers in one field.
@@ -40,7 +40,7 @@ impl Message {
         for value in values {
             packed.varint(value);
         }
-        self.message(field, packed)
+        self.message(field, &packed)
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -56,7 +56,7 @@ impl Message {
             self.0.push((value & 0x7f) as u8 | 0x80);
             value >>= 7;
         }
-        self.0.push(value as u8);
+        self.0.push(value.to_le_bytes()[0]);
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(Message::default().number(1, 150).finish(), [0x08, 0x96, 0x01]);
         assert_eq!(Message::default().bytes(2, b"testing").finish(), b"\x12\x07testing");
         let inner = Message::default().number(1, 150);
-        assert_eq!(Message::default().message(3, inner).finish(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        assert_eq!(Message::default().message(3, &inner).finish(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
         let packed = Message::default().packed(6, [3, 270, 86_942]);
         assert_eq!(packed.finish(), [0x32, 0x06, 0x03, 0x8e, 0x02, 0x9e, 0xa7, 0x05]);
         assert_eq!(Message::default().number(1, u64::MAX).finish().len(), 11);
