@@ -6,19 +6,22 @@ use crate::shell::{self, cargo, works};
 use crate::{libraries, packages, windows};
 
 /// Debian packages: the peers that we compare with, compilers for the testkit, a browser for the report.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 18] = [
     "chromium",
     "dwz",
     "g++",
     "gcc",
     "gcc-multilib",
     "gdb",
+    "git",
     "heaptrack",
     "libcap2-bin",
     "libjemalloc-dev",
     "libjemalloc2",
     "musl-tools",
+    "perl",
     "procps",
+    "python3",
     "smem",
     "util-linux",
     "valgrind",

@@ -17,13 +17,13 @@ use residue_recording::wire::SEGMENT_PREFIX;
 use residue_target::Result;
 
 use crate::clock::{Clock, stamp};
-use crate::collect::{Ended, Estimate, Merge, recording};
+use crate::collect::{Ended, Estimate, Image, Merge, recording};
 use crate::futex;
 use crate::segment::Segment;
 use crate::session::Session;
-use crate::{Plan, Progress, RecordedFile, Top};
+use crate::{Lost, Plan, Progress, RecordedFile, Top};
 use files::Files;
-use group::{Group, Over, Setting};
+use group::{Group, Member, Over, Setting};
 
 /// A wait at the doorbell takes no longer than this.
 const WAIT: Duration = Duration::from_millis(50);
@@ -112,13 +112,16 @@ impl<'a> Collector<'a> {
         mut status: impl FnMut() -> Option<ExitStatus>,
         is_enough: impl Fn(Option<ExitStatus>) -> bool,
         progress: &mut dyn FnMut(&Progress),
+        at_end: &mut dyn FnMut(u32) -> Option<Lost>,
     ) {
         let mut idle_since = None;
         loop {
             let control = self.session.control();
             let bell = control.doorbell.load(Ordering::SeqCst);
             let status = status();
+            self.groups.iter_mut().for_each(Group::note_ending);
             let count = self.round(status);
+            self.groups.iter_mut().for_each(|group| group.look_at_ending(at_end));
             if is_enough(status) {
                 return;
             }
@@ -154,7 +157,8 @@ impl<'a> Collector<'a> {
     fn round(&mut self, status: Option<ExitStatus>) -> u64 {
         self.discover();
         // Who has ended has written all; so this comes before the time is noted up to which is read.
-        if status.is_some() || self.looked.elapsed() >= LOOK {
+        let is_short = self.groups.iter().any(Group::is_short_of_processes);
+        if status.is_some() || is_short || self.looked.elapsed() >= LOOK {
             self.look();
         }
         let noted = stamp();
@@ -213,39 +217,50 @@ impl<'a> Collector<'a> {
         }
         let mut newest: HashMap<u32, u64> = HashMap::new();
         for member in self.groups.iter().flat_map(|group| group.members.iter().flatten()) {
-            let number = newest.entry(member.known.pid).or_default();
-            *number = member.number.max(*number);
+            let began = newest.entry(member.known.pid).or_default();
+            *began = member.began.max(*began);
         }
         for group in &mut self.groups {
+            // First: a process that has ended may have run several programs, and was the last of them only.
+            group.replace(&newest);
             let is_held = group.segment.is_held() != Some(false);
             group.look(is_held);
-            group.replace(&newest);
         }
     }
 
     /// Finishes processes that are over and read to their end, and drops what nobody has any more.
     fn remove(&mut self, status: Option<ExitStatus>) {
-        for number in 0..self.groups.len() {
-            for slot in 0..self.groups[number].members.len() {
-                let member = self.groups[number].members[slot].as_ref();
-                let Some((over, pid)) = member.and_then(|member| Some((member.over?, member.known.pid)))
-                else {
-                    continue;
-                };
-                // How the process ended that we started is told a moment after its end.
-                let is_told = status.is_some() || pid != self.setting.first;
-                match over {
-                    Over::Replaced => self.finish(number, slot, Some(End::Replaced)),
-                    Over::Ended if is_told => self.finish(number, slot, self.end_of(number, slot, status)),
-                    Over::Ended => {}
-                }
-            }
+        let mut removed = Vec::new();
+        for (number, slot) in self.members() {
+            let member = self.groups[number].members[slot].as_ref();
+            let Some((over, pid)) = member.and_then(|member| Some((member.over?, member.known.pid))) else {
+                continue;
+            };
+            // How the process ended that we started is told a moment after its end.
+            let is_told = status.is_some() || pid != self.setting.first;
+            let end = match over {
+                Over::Replaced => Some(End::Replaced),
+                Over::Ended if is_told => self.end_of(number, slot, status),
+                Over::Ended => continue,
+            };
+            // All of them first: others may wait for their places.
+            removed.extend(self.groups[number].remove(slot).map(|gone| (number, gone, end)));
         }
-        self.groups.retain(|group| {
-            let is_empty = group.members.iter().all(Option::is_none);
-            let is_held = || group.segment.is_held().unwrap_or_else(|| !group.is_quiet());
-            !is_empty || is_held()
+        for (number, (image, member), end) in removed {
+            self.finish(number, &image, &member, end);
+        }
+        self.groups.retain_mut(|group| !group.is_done(&mut self.setting));
+    }
+
+    /// The places of all processes, who began first comes first.
+    fn members(&self) -> Vec<(usize, usize)> {
+        let places = self.groups.iter().enumerate().flat_map(|(number, group)| {
+            let members = group.members.iter().enumerate();
+            members.filter_map(move |(slot, member)| Some((member.as_ref()?.began, number, slot)))
         });
+        let mut places: Vec<(u64, usize, usize)> = places.collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, number, slot)| (number, slot)).collect()
     }
 
     /// How a process ended: known of the one that was started.
@@ -255,9 +270,8 @@ impl<'a> Collector<'a> {
     }
 
     /// Writes the recording of a process.
-    fn finish(&mut self, group: usize, slot: usize, end: Option<End>) {
-        let group = &mut self.groups[group];
-        let Some((image, member)) = group.remove(slot) else { return };
+    fn finish(&mut self, group: usize, image: &Image, member: &Member, end: Option<End>) {
+        let group = &self.groups[group];
         let checkpoint = self.checkpoints.remove(&member.number);
         if image.counted.events == 0 {
             return;
@@ -265,7 +279,7 @@ impl<'a> Collector<'a> {
         self.setting.clock.refine();
         let gaps = Vec::new();
         let recording =
-            recording(&image, &group.segment, &member.known, Ended { end, gaps }, &self.setting.clock);
+            recording(image, &group.segment, &member.known, Ended { end, gaps }, &self.setting.clock);
         let path = checkpoint.unwrap_or_else(|| self.files.name(&name(&recording.program), member.known.pid));
         if self.files.write(&recording, &path) {
             self.files.keep(&recording, path);
@@ -302,10 +316,10 @@ impl<'a> Collector<'a> {
         self.session.stop();
         self.look();
         self.round(status);
-        for number in 0..self.groups.len() {
-            for slot in 0..self.groups[number].members.len() {
-                let ended = self.end_of(number, slot, status);
-                self.finish(number, slot, ended.or(Some(End::Left)));
+        for (number, slot) in self.members() {
+            let ended = self.end_of(number, slot, status);
+            if let Some((image, member)) = self.groups[number].remove(slot) {
+                self.finish(number, &image, &member, ended.or(Some(End::Left)));
             }
         }
         let refused = self.session.control().refused.load(Ordering::Relaxed);
@@ -386,7 +400,7 @@ impl Words {
 /// What a recording is called after.
 fn name(program: &Program) -> String {
     let file = program.executable.trim_end_matches(" (deleted)");
-    if file.is_empty() { program.command.first().cloned().unwrap_or_default() } else { file.to_owned() }
+    program.command.first().cloned().filter(|name| !name.is_empty()).unwrap_or_else(|| file.to_owned())
 }
 
 /// How the process that we started ended.

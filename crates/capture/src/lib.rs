@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! let plan = residue_capture::Plan { command: vec!["server".into()], ..Default::default() };
-//! let recorded = residue_capture::record(&plan, &mut |_| {}, &|| 0)?;
+//! let recorded = residue_capture::record(&plan, &mut |_| {}, &|| 0, &mut |_| None)?;
 //! let recording = residue_capture::file::open(&recorded.files[0].path)?;
 //! # Ok::<(), residue_target::Error>(())
 //! ```
@@ -38,7 +38,7 @@ mod shared;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod spawn;
 
-pub use plan::{Plan, Progress, Recorded, RecordedFile, Top};
+pub use plan::{Lost, Plan, Progress, Recorded, RecordedFile, Top};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use record::record;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use residue_model::recording::End;
-use residue_model::{Bytes, Gap};
+use residue_model::{Bytes, Gap, Range};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use crate::Signals;
@@ -38,6 +38,15 @@ impl Default for Plan {
             signals: Signals::default(),
         }
     }
+}
+
+/// What nobody can reach of a process that is about to end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// The blocks, in order of address: none overlaps another.
+    pub blocks: Vec<Range>,
+    /// Why there may be more, or fewer.
+    pub gaps: Vec<Gap>,
 }
 
 /// How a recording goes.

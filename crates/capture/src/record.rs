@@ -9,17 +9,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use residue_target::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::clock::Clock;
 use crate::collector::{Collector, Words, end};
 use crate::session::{Bell, Session, own};
-use crate::{Plan, Progress, Recorded, program, recorder, spawn};
+use crate::{Lost, Plan, Progress, Recorded, program, recorder, spawn};
 
 /// The program hears Ctrl-C too: so long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts a program and records it, until it and what it started have ended. `interrupts` counts how often the user has
 /// asked to end it: once gives the program some time to end itself, twice ends the recording at once; the program runs on.
+/// A process that ends by itself is shown to `at_end` before, by its pid, to be asked what nobody can reach any more.
 ///
 /// # Errors
 /// When the program cannot be started with a recorder inside, or a recording not be written.
@@ -27,6 +31,7 @@ pub fn record(
     plan: &Plan,
     progress: &mut dyn FnMut(&Progress),
     interrupts: &dyn Fn() -> usize,
+    at_end: &mut dyn FnMut(u32) -> Option<Lost>,
 ) -> Result<Recorded> {
     let Some(command) = plan.command.first() else {
         return Err(Error::new(ErrorKind::NotFound, "there is no program to record").help("name one"));
@@ -61,7 +66,7 @@ pub fn record(
         }
         status.get()
     };
-    collector.run(look, is_enough, progress);
+    collector.run(look, is_enough, progress, at_end);
     let programs = collector.segments;
     let status = status.get();
     let gathered = collector.end(status)?;
@@ -93,10 +98,19 @@ fn check_output(plan: &Plan) -> Result<()> {
     }
 }
 
+/// Returns when a child has ended. Waiting for the child itself would take the news of its stops, too, from whoever traces it
+/// from another thread of ours.
+fn await_end(child: &Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let Some(handle) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return };
+    while poll(&mut [PollFd::new(&handle, PollFlags::IN)], None) == Err(Errno::INTR) {}
+}
+
 /// A thread that waits for the child, and wakes the collector at its end.
 fn wait(mut child: Child, bell: Bell) -> io::Result<Receiver<ExitStatus>> {
     let (sender, ended) = channel();
     thread::Builder::new().name("wait".into()).spawn(move || {
+        await_end(&child);
         if let Ok(status) = child.wait() {
             // Nobody listens when the recording was ended before.
             let _ = sender.send(status);

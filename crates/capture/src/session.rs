@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use residue_recording::wire::{CONTROL_FILE, Control, FOLLOW_CHILDREN, MAGIC, VERSION};
+use residue_recording::wire::{CONTROL_FILE, Control, FOLLOW_CHILDREN, LOOK_AT_END, MAGIC, VERSION};
 use residue_target::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, flock, statvfs};
 
@@ -136,7 +136,10 @@ fn control_page(path: &Path, plan: &Plan) -> io::Result<Mapping> {
     let page = Mapping::of(&file, 4096)?;
     let words = control(&page);
     words.version.store(VERSION, Ordering::Relaxed);
-    words.flags.store(if plan.children { FOLLOW_CHILDREN } else { 0 }, Ordering::Relaxed);
+    let children = if plan.children { FOLLOW_CHILDREN } else { 0 };
+    // Of a sample nobody can say which of its blocks are lost, and how many more.
+    let end = if plan.sample.is_none() { LOOK_AT_END } else { 0 };
+    words.flags.store(children | end, Ordering::Relaxed);
     words.sample_interval.store(plan.sample.map_or(0, |bytes| bytes.0), Ordering::Relaxed);
     words.most_frames.store(plan.most_frames, Ordering::Relaxed);
     words.heartbeat.store(1, Ordering::Relaxed);

@@ -95,6 +95,11 @@ pub(crate) fn start(plan: &Plan, file: &Path, recorder: &Path, session: &Path) -
     command.args(&plan.command[1..]).arg0(&plan.command[0]);
     command.env(PRELOAD, preload).env(SESSION_VARIABLE, session);
     let signals = plan.signals.clone();
+    if is_ignored(libc::SIGCHLD) {
+        // Whoever ignores it is not told how a child ended; the program has it as it was, all the same.
+        // SAFETY: it names a signal, and sets no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
     // SAFETY: it makes system calls only: no allocation, no lock.
     unsafe {
         command.pre_exec(move || {

@@ -12,6 +12,7 @@
 
 mod clock;
 mod elf;
+mod ending;
 mod guard;
 #[cfg(feature = "hooks")]
 mod hooks;

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 
-use residue_recording::wire::{Control, FOLLOW_CHILDREN, Header, ProcessState};
+use residue_recording::wire::{Control, FOLLOW_CHILDREN, Header, ProcessSlot, ProcessState};
 
 use crate::recorder::Thread;
 use crate::ring::ring_doorbell;
@@ -104,6 +104,13 @@ pub fn current(recording: &Recording) -> Option<Process> {
         return begin(recording, false);
     }
     Some(Process { epoch, slot: OWN.slot.load(Relaxed), shared: &OWN.shared })
+}
+
+/// The recording, and this process's row in its segment, where something was recorded of it.
+pub fn recorded() -> Option<(&'static Recording, &'static ProcessSlot)> {
+    let is_on = STATE.load(Acquire) == ON && OWN.epoch.load(Acquire) != 0;
+    let recording = known().filter(|_| is_on)?;
+    Some((recording, recording.segment.header().processes.get(OWN.slot.load(Relaxed) as usize)?))
 }
 
 /// Whether a call of `free` must be looked at, whatever its address.

@@ -1,6 +1,7 @@
 //! The recording file: a [`Start`], then one zstd frame with sections, each a [`Section`] and its rows.
 //!
-//! All numbers are little-endian and stand without gaps. A section whose kind is not known is skipped; one that is missing
+//! All numbers are little-endian and stand without gaps. The rows of a section stand side by side, so that like packs with
+//! like: first the first bytes of all of them, then their second bytes, and so on. A section whose kind is not known is skipped; one that is missing
 //! has no rows.
 
 mod row;
@@ -8,8 +9,8 @@ mod rows;
 
 pub use row::Row;
 pub use rows::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow, ProgramRow,
-    Section, StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
+    AgeRow, CodeRow, GapRow, LostRow, MarkRow, MarkSumsRow, ModuleRow, NodeRow, PlaceRow, PointRow,
+    ProgramRow, Section, StackRow, Start, TextRow, TotalRow, TotalsRow, WordRow,
 };
 
 /// How a file begins. The first byte is no text, and the last one is changed by whoever converts line ends.
@@ -61,4 +62,6 @@ pub enum SectionKind {
     Totals = 17,
     /// [`GapRow`]s.
     Gaps = 18,
+    /// [`LostRow`]s, where somebody looked: one a stack, in the order of these.
+    Lost = 19,
 }

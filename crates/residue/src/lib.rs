@@ -25,6 +25,8 @@ mod heaps;
 mod interrupt;
 #[cfg(any(target_os = "linux", windows))]
 mod live;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod lost;
 mod named;
 pub mod pipeline;
 mod plan;
@@ -36,6 +38,7 @@ mod sampling;
 mod search;
 #[cfg(windows)]
 mod selfcheck;
+mod sources;
 mod understood;
 
 #[cfg(any(target_os = "linux", windows))]
@@ -82,3 +85,4 @@ pub use residue_target::{
 pub use search::{Mapped, read, search, searchable};
 #[cfg(windows)]
 pub use selfcheck::selfcheck;
+pub use sources::sources;

@@ -21,6 +21,10 @@ pub(crate) fn name(recording: &mut Recording) {
         for (code, places) in nameless.iter_mut().zip(named.places) {
             code.places = places;
         }
-        recording.gaps.extend(named.gaps);
+        for gap in named.gaps {
+            if !recording.gaps.contains(&gap) {
+                recording.gaps.push(gap);
+            }
+        }
     }
 }

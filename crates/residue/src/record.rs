@@ -17,7 +17,19 @@ pub fn record(
     progress: &mut dyn FnMut(&residue_capture::Progress),
     interrupt: &crate::Interrupt,
 ) -> Result<residue_capture::Recorded> {
-    Ok(residue_capture::record(plan, progress, &|| interrupt.count())?)
+    // Where it cannot be told, the recording says "not freed" and no more.
+    let mut at_end = |pid| crate::lost::lost(pid).ok().flatten();
+    let recorded = residue_capture::record(plan, progress, &|| interrupt.count(), &mut at_end)?;
+    for file in &recorded.files {
+        keep_names(&file.path)?;
+    }
+    Ok(recorded)
+}
+
+/// Names the code of a recording while its files are certainly here, so that a report can be made elsewhere.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn keep_names(path: &Path) -> Result<()> {
+    write_recording(&recording(path)?, path)
 }
 
 /// Reads a recording from a file, and names code that it has no names of by what is installed here.

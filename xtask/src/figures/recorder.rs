@@ -37,8 +37,8 @@ impl Way {
         match self {
             Self::Plain => vec![],
             Self::Heaptrack => vec!["heaptrack", "-r", "-o", file],
-            Self::Exact => vec![residue, "record", "-o", file, "--force", "--"],
-            Self::Sampled => vec![residue, "record", "-o", file, "--force", "--sample", "512K", "--"],
+            Self::Exact => vec![residue, "record", "-o", file, "--"],
+            Self::Sampled => vec![residue, "record", "-o", file, "--sample", "512K", "--"],
         }
     }
 
@@ -221,7 +221,7 @@ fn report(churn: &Churn) -> Result<Row> {
     let residue = &churn.bench.residue;
     let large = debug_binary()?;
     let file = churn.scratch.file("large.recording");
-    silent(&[residue, "record", "-o", &file, "--force", "--", &large, "ps"])?;
+    silent(&[residue, "record", "-o", &file, "--", &large, "ps"])?;
     let mut walls = Vec::new();
     for round in 0..churn.bench.runs {
         forget(&large)?;

@@ -44,7 +44,18 @@ impl Flame {
         flame
     }
 
-    fn grow(&mut self, paths: &Paths, own: &HashMap<PathId, u64>) {
+    /// The tree of some paths, with nothing weighed, and where in it each of them ends.
+    pub(super) fn unweighed(
+        paths: &Paths,
+        of: impl Iterator<Item = PathId>,
+    ) -> (Flame, HashMap<PathId, u32>) {
+        let mut flame = Flame { nodes: vec![FlameNode::default()] };
+        let node_of = flame.grow(paths, &of.map(|path| (path, 0)).collect());
+        (flame, node_of)
+    }
+
+    /// Adds paths with what they weigh, and gives the node of each.
+    fn grow(&mut self, paths: &Paths, own: &HashMap<PathId, u64>) -> HashMap<PathId, u32> {
         let wanted = ancestors(paths, own.keys().copied());
         let mut node_of: HashMap<PathId, u32> = HashMap::from([(PathId::ROOT, 0)]);
         let mut children: HashMap<(u32, u32), u32> = HashMap::new();
@@ -64,6 +75,7 @@ impl Flame {
                 merged.line = None;
             }
         }
+        node_of
     }
 
     fn sum(&mut self) {

@@ -19,6 +19,7 @@ mod shape;
 mod site;
 mod skip;
 mod sums;
+mod tracks;
 mod window;
 
 pub use diff::{Comparison, SiteChange, SiteChangeKind};
@@ -36,3 +37,4 @@ pub use shape::{Growth, Shape};
 pub use site::{Site, SitePath};
 pub use skip::Skip;
 pub use sums::quantile;
+pub use tracks::{Track, Tracks};

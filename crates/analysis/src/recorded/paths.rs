@@ -99,10 +99,12 @@ impl Paths {
         let frames: Vec<FrameId> = self.ids(path).collect();
         let is_entry = |id: &FrameId| self.passing[id.0 as usize] || skip::is_entry(self.frame(*id));
         let mut own = frames.len();
-        loop {
+        while own > 0 {
             let entries = frames[..own].iter().rev().take_while(|id| is_entry(id)).count();
             // The program's own `_start` has no name where symbols are stripped: nobody but it calls the C library's.
-            let is_start = entries == 0 && own == frames.len() && own > 2 && is_entry(&frames[own - 2]);
+            let is_nameless = self.frame(frames[own - 1]).function.is_none();
+            let is_start =
+                is_nameless && entries == 0 && own == frames.len() && own > 2 && is_entry(&frames[own - 2]);
             match entries + usize::from(is_start) {
                 0 => break,
                 outer if outer >= own => break,
@@ -307,7 +309,7 @@ mod tests {
         };
         assert_eq!(own(&["lose", "main", "__libc_start_main in libc.so.6", "_start"]), 2);
         assert_eq!(
-            own(&["? in app", "? in app", "? in libc.so.6", "? in libc.so.6", "? in app"]),
+            own(&["? at 1 in app", "? at 2 in app", "? at 3 in libc.so.6", "? at 4 in app"]),
             2,
             "stripped"
         );

@@ -50,14 +50,17 @@ pub(crate) fn recording(
     let modules = segment.modules();
     let mut paths = Paths::new(segment, &modules);
     let standing = standing(image, &scale);
-    let stacks: Vec<StackSums> = (0..)
+    let mut stacks: Vec<StackSums> = (0..)
         .zip(&image.sites)
         .map(|(number, site)| StackSums {
             stack: paths.stack(site.stack),
             ages: standing.get(&number).cloned().unwrap_or_default(),
+            lost_blocks: image.lost.as_ref().map(|lost| lost.get(&number).map_or(0, |(blocks, _)| *blocks)),
+            lost: image.lost.as_ref().map(|lost| Bytes(lost.get(&number).map_or(0, |(_, bytes)| *bytes))),
             ..sums(image, site, &scale)
         })
         .collect();
+    thin(&mut stacks, image.timeline.totals.len());
     let marks = marks(image, segment, &scale, &mut paths);
     Recording {
         program: Program {
@@ -227,6 +230,41 @@ fn points(image: &Image, site: &Site, scale: &Scale<'_>) -> Vec<Point> {
     site.points.iter().chain(&open).map(point).collect()
 }
 
+/// More points than that are not kept as they are.
+const MANY_POINTS: usize = 1 << 15;
+/// So many of the heaviest call paths keep all of theirs then, and so many one of four; the others keep one of sixteen.
+const FINE: usize = 128;
+const COARSE: usize = 512;
+
+/// Leaves out points where there are too many: what they told is told by the next one.
+fn thin(stacks: &mut [StackSums], last: usize) {
+    if stacks.iter().map(|sums| sums.points.len()).sum::<usize>() <= MANY_POINTS {
+        return;
+    }
+    let mut heaviest: Vec<&mut StackSums> = stacks.iter_mut().collect();
+    heaviest.sort_by_key(|sums| std::cmp::Reverse(sums.peak));
+    for (rank, sums) in heaviest.into_iter().enumerate().skip(FINE) {
+        let step: u16 = if rank < FINE + COARSE { 4 } else { 16 };
+        let mut kept: Vec<Point> = Vec::new();
+        for point in &sums.points {
+            let slot = (point.slot | (step - 1)).min(u16::try_from(last).unwrap_or(u16::MAX));
+            let point = Point { slot, ..*point };
+            match kept.last_mut().filter(|before| before.slot == slot) {
+                Some(before) => {
+                    let (allocated, allocations) = (before.allocated, before.allocations);
+                    *before = Point {
+                        allocated: point.allocated + allocated,
+                        allocations: point.allocations + allocations,
+                        ..point
+                    };
+                }
+                None => kept.push(point),
+            }
+        }
+        sums.points = kept;
+    }
+}
+
 fn course(image: &Image, scale: &Scale<'_>) -> Timeline {
     let timeline = &image.timeline;
     let open = timeline.open_slot(&image.heap);
@@ -333,6 +371,7 @@ fn totals(image: &Image, stacks: &[StackSums], scale: &Scale<'_>) -> Totals {
 
 /// What was not seen of this image.
 fn gaps(image: &Image, segment: &Segment, mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.extend(image.lost_gaps.iter().cloned());
     let counted = &image.counted;
     let mut tell = |count: u64, what: &str, why: &str| {
         if count > 0 {

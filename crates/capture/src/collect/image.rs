@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use residue_model::Gap;
 use residue_model::recording::AllocationKind;
 use residue_recording::wire::NODES;
 use residue_recording::{Event, Kind};
@@ -11,6 +12,7 @@ use super::mappings::Mappings;
 use super::marks::{Marks, Open};
 use super::site::{Family, Site};
 use super::timeline::Timeline;
+use crate::Lost;
 use crate::clock::Clock;
 
 /// Blocks that are freed sooner than that are short-lived.
@@ -42,6 +44,10 @@ pub(crate) struct Image {
     pub(crate) started: u64,
     pub(crate) now: u64,
     pub(crate) counted: Counted,
+    /// What nobody could reach at its end, by the number of the site: blocks and bytes. None: nobody looked.
+    pub(crate) lost: Option<HashMap<u32, (u64, u64)>>,
+    /// Why there may be more of it, or less.
+    pub(crate) lost_gaps: Vec<Gap>,
 }
 
 /// What is counted beside the sites.
@@ -98,7 +104,24 @@ impl Image {
             started,
             now: started,
             counted: Counted::default(),
+            lost: None,
+            lost_gaps: Vec::new(),
         }
+    }
+
+    /// Takes down which blocks nobody can reach.
+    pub(crate) fn lose(&mut self, lost: Lost) {
+        let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
+        for block in self.live.blocks() {
+            let place = lost.blocks.partition_point(|range| range.end.0 <= block.address);
+            if lost.blocks.get(place).is_some_and(|range| range.start.0 <= block.address) {
+                let (blocks, bytes) = sums.entry(block.site).or_default();
+                *blocks += 1;
+                *bytes += block.size;
+            }
+        }
+        self.lost = Some(sums);
+        self.lost_gaps = lost.gaps;
     }
 
     pub(crate) fn estimate(&self) -> Estimate {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use residue_recording::wire::{CAPACITY, PROCESSES, ProcessState, Ring, RingState};
 
-use super::process::Process;
+use super::process::{Process, is_nowhere};
 use crate::clock::{Clock, stamp};
 use crate::collect::{Estimate, Image, Known, Merge, Stream};
 use crate::segment::Segment;
+use crate::{Lost, futex};
 
 /// A process that we do not see is taken for ended when nothing came of it for so long, and nobody has its number.
 const QUIET: Duration = Duration::from_secs(1);
@@ -26,6 +27,8 @@ pub(super) struct Group {
     counters: Vec<Counters>,
     pub(super) images: Vec<Option<Image>>,
     pub(super) members: Vec<Option<Member>>,
+    /// We have seen one of its processes: numbers that they tell are ours.
+    is_seen: bool,
     made: Instant,
 }
 
@@ -35,10 +38,14 @@ pub(super) struct Member {
     pub(super) known: Known,
     /// It was seen to have ended, or gone on as another program: what it had written can be read to its end.
     pub(super) over: Option<Over>,
+    /// It waits at its end for somebody to look at its memory.
+    is_ending: bool,
     /// How many events it had when it was looked at last, and when that changed.
     events: u64,
     since: Instant,
-    /// When it came, among all of the session.
+    /// When it began: a time stamp.
+    pub(super) began: u64,
+    /// Which one it is of the session.
     pub(super) number: u64,
 }
 
@@ -77,7 +84,7 @@ impl Group {
         let none = || (0..PROCESSES).map(|_| None).collect();
         let images = (0..PROCESSES).map(|_| None).collect();
         let (streams, counters, members) = (Vec::new(), Vec::new(), none());
-        Group { segment, folder, streams, counters, images, members, made: Instant::now() }
+        Group { segment, folder, streams, counters, images, members, is_seen: false, made: Instant::now() }
     }
 
     /// Takes in processes that are new.
@@ -99,6 +106,7 @@ impl Group {
         let now = stamp();
         let started = row.started.load(Ordering::Relaxed).min(now);
         let process = Process::find(pid, &self.folder);
+        self.is_seen |= process.has_ended().is_some();
         let known = self.known(pid, parent, &process, setting);
         let started_at = SystemTime::now().checked_sub(setting.clock.time(now - started));
         setting.numbers += 1;
@@ -107,8 +115,10 @@ impl Group {
             process,
             known: Known { started: started_at, ..known },
             over: None,
+            is_ending: false,
             events: 0,
             since: Instant::now(),
+            began: started,
             number: setting.numbers,
         });
     }
@@ -207,14 +217,15 @@ impl Group {
         }
     }
 
-    /// Frees rings that their threads have left.
+    /// Frees rings that their threads have left, once they are read. One without a stream may have been taken, filled and
+    /// left since streams were opened: what is in it is read in the next round.
     fn close_streams(&mut self) {
         for number in 0..self.streams.len() {
             let is_left = self.ring(number).is_some_and(|ring| {
-                ring.state.load(Ordering::Acquire) == RingState::Left as u32
-                    && self.streams[number]
-                        .as_ref()
-                        .is_none_or(|stream| stream.next == ring.head.load(Ordering::Acquire))
+                let is_left = ring.state.load(Ordering::Acquire) == RingState::Left as u32;
+                let stream = self.streams[number].as_ref();
+                let read = stream.map_or_else(|| ring.tail.load(Ordering::Relaxed), |stream| stream.next);
+                is_left && read == ring.head.load(Ordering::Acquire)
             });
             if is_left {
                 self.close(number);
@@ -236,7 +247,8 @@ impl Group {
         }
     }
 
-    /// Frees the rings of threads that ended without a word. Only what was taken before the threads were listed counts.
+    /// Frees the rings of threads that ended without a word. Only what was taken before the threads were listed counts; and a
+    /// process of its own may write in another's memory (`clone` without a thread).
     pub(super) fn reclaim(&mut self) {
         for slot in 0..PROCESSES {
             let rings: Vec<(usize, u32)> = (0..self.streams.len())
@@ -251,7 +263,7 @@ impl Group {
                     .ring(number)
                     .zip(self.streams[number].as_ref())
                     .is_some_and(|(ring, stream)| stream.next == ring.head.load(Ordering::Acquire));
-                if thread != 0 && !threads.contains(&thread) && is_read {
+                if thread != 0 && !threads.contains(&thread) && is_nowhere(thread) && is_read {
                     self.close(number);
                 }
             }
@@ -263,6 +275,23 @@ impl Group {
         self.streams.iter().flatten().count() * 4 > self.segment.rings() as usize * 3
     }
 
+    /// Whether there is hardly room for another process.
+    pub(super) fn is_short_of_processes(&self) -> bool {
+        self.members.iter().flatten().count() > PROCESSES / 4
+    }
+
+    /// Whether nobody is left who could write, and nothing that nobody has read.
+    pub(super) fn is_done(&mut self, setting: &mut Setting<'_>) -> bool {
+        if self.members.iter().any(Option::is_some)
+            || self.segment.is_held().unwrap_or_else(|| !self.is_quiet())
+        {
+            return false;
+        }
+        // One may have come and gone since processes were taken in.
+        self.adopt(setting);
+        self.members.iter().all(Option::is_none)
+    }
+
     /// Whether a ring is half full, so that waiting would make its writer wait.
     pub(super) fn is_pressed(&self) -> bool {
         (0..self.streams.len()).any(|number| {
@@ -270,6 +299,36 @@ impl Group {
                 ring.head.load(Ordering::Relaxed).wrapping_sub(stream.next) >= CAPACITY as u64 / 2
             })
         })
+    }
+
+    /// Notes which processes wait at their end for somebody to look at their memory: what is read after is all of them.
+    pub(super) fn note_ending(&mut self) {
+        for (slot, member) in self.members.iter_mut().enumerate() {
+            let row = &self.segment.header().processes[slot];
+            if let Some(member) = member {
+                member.is_ending = row.ending.load(Ordering::Acquire) == 1;
+            }
+        }
+    }
+
+    /// Has somebody look at those that were noted, and lets them go.
+    pub(super) fn look_at_ending(&mut self, at_end: &mut dyn FnMut(u32) -> Option<Lost>) {
+        for slot in 0..PROCESSES {
+            let Some(member) = self.members[slot].as_mut().filter(|member| member.is_ending) else {
+                continue;
+            };
+            member.is_ending = false;
+            let pid = member.process.pid();
+            let stands = self.images[slot].as_ref().is_some_and(|image| image.heap.live_blocks > 0);
+            if let Some(lost) = pid.filter(|_| stands).and_then(&mut *at_end)
+                && let Some(image) = &mut self.images[slot]
+            {
+                image.lose(lost);
+            }
+            let ending = &self.segment.header().processes[slot].ending;
+            ending.store(0, Ordering::Release);
+            futex::wake(ending);
+        }
     }
 
     /// Looks which processes have ended.
@@ -280,14 +339,14 @@ impl Group {
             if events != member.events {
                 (member.events, member.since) = (events, Instant::now());
             }
-            member.over = over(member, is_held);
+            member.over = over(member, is_held, self.is_seen);
         }
     }
 
     /// Processes that a newer one of the same number, or nobody, has taken the place of.
     pub(super) fn replace(&mut self, newest: &HashMap<u32, u64>) {
         for member in self.members.iter_mut().flatten() {
-            let is_newest = newest.get(&member.known.pid).is_none_or(|&newest| newest <= member.number);
+            let is_newest = newest.get(&member.known.pid).is_none_or(|&newest| newest <= member.began);
             if !is_newest && member.over.is_none() {
                 member.over = Some(Over::Replaced);
             }
@@ -320,19 +379,19 @@ impl Group {
     }
 
     /// Whether the kernel does not tell who has the segment, and nobody came for a while.
-    pub(super) fn is_quiet(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         self.made.elapsed() > QUIET && self.members.iter().all(Option::is_none)
     }
 }
 
-fn over(member: &Member, is_held: bool) -> Option<Over> {
+fn over(member: &Member, is_held: bool, is_seen: bool) -> Option<Over> {
     let process = &member.process;
     match process.has_ended() {
         Some(true) => Some(Over::Ended),
         // One that is ending has let go of its memory too, a moment before it has ended.
         Some(false) => process.was_replaced().then_some(Over::Replaced),
         None => {
-            let is_gone = process.is_nowhere() && member.since.elapsed() > QUIET;
+            let is_gone = process.is_nowhere() && (is_seen || member.since.elapsed() > QUIET);
             (is_gone || !is_held).then_some(Over::Ended)
         }
     }

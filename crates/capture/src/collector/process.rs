@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use residue_target::procfs::printable;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 
 /// A process by its number, held so that another one with the number is not taken for it.
 #[derive(Debug, Default)]
@@ -28,9 +28,15 @@ impl Process {
     pub(super) fn find(pid: u32, folder: &str) -> Process {
         let handle = number(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-        if handle.is_none() || !contains(&maps, folder.as_bytes()) {
-            return Process { pid, ..Process::default() };
+        let mut found = Process { pid, handle, ..Process::default() };
+        if !contains(&maps, folder.as_bytes()) {
+            // One that nobody has waited for yet has no memory any more.
+            if found.has_ended() != Some(true) {
+                found.handle = None;
+            }
+            return found;
         }
+        let handle = found.handle;
         let start = fs::read(format!("/proc/{pid}/auxv")).unwrap_or_default();
         Process { pid, handle, start, resident: File::open(format!("/proc/{pid}/statm")).ok() }
     }
@@ -39,6 +45,11 @@ impl Process {
     #[cfg(test)]
     fn is_found(&self) -> bool {
         self.handle.is_some()
+    }
+
+    /// Its number, when we see it.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.handle.as_ref().map(|_| self.pid)
     }
 
     /// Whether it has ended. None: we do not see it.
@@ -51,8 +62,7 @@ impl Process {
 
     /// Whether no process has its number.
     pub(super) fn is_nowhere(&self) -> bool {
-        number(self.pid)
-            .is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+        number(self.pid).is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
     }
 
     /// Whether it has become another program.
@@ -93,6 +103,11 @@ impl Process {
         let link = fs::read_link(format!("/proc/{}/exe", self.pid)).ok()?;
         Some(printable(link.as_os_str().as_encoded_bytes()))
     }
+}
+
+/// Whether nobody has a number.
+pub(super) fn is_nowhere(pid: u32) -> bool {
+    number(pid).is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 fn number(pid: u32) -> Option<Pid> {

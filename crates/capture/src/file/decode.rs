@@ -11,8 +11,8 @@ use residue_model::recording::{
 };
 use residue_model::{Bytes, Gap, Recording};
 use residue_recording::file::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow, ProgramRow,
-    Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
+    AgeRow, CodeRow, GapRow, LostRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow,
+    ProgramRow, Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
 };
 
 /// What does not hold together.
@@ -74,7 +74,14 @@ impl<'a> Sections<'a> {
         if !bytes.is_empty() && size as usize != R::SIZE {
             return Err("a section has rows of another size");
         }
-        Ok(bytes.chunks_exact(R::SIZE).map(R::read))
+        let count = bytes.len() / R::SIZE;
+        let mut row_bytes = vec![0; R::SIZE];
+        Ok((0..count).map(move |number| {
+            for (place, byte) in row_bytes.iter_mut().enumerate() {
+                *byte = bytes[place * count + number];
+            }
+            R::read(&row_bytes)
+        }))
     }
 
     fn one<R: Row>(&self, kind: SectionKind) -> Result<R> {
@@ -218,7 +225,9 @@ fn stacks(sections: &Sections<'_>, nodes: usize, slots: usize) -> Result<Vec<Sta
         .rows(SectionKind::Ages)?
         .map(|row: AgeRow| (Duration::from_nanos(row.age), row.blocks, Bytes(row.bytes)));
     let mut points = sections.rows(SectionKind::Points)?;
+    let mut lost = sections.rows(SectionKind::Lost)?;
     let stack = |row: StackRow| {
+        let lost: Option<LostRow> = lost.next();
         if row.stack as usize >= nodes {
             return Err("a call path is missing");
         }
@@ -227,6 +236,8 @@ fn stacks(sections: &Sections<'_>, nodes: usize, slots: usize) -> Result<Vec<Sta
             lifetimes: Histogram(taken(&mut counts, row.lifetimes.into())?),
             ages: Ages(taken(&mut ages, row.ages)?),
             points: summed(&taken(&mut points, row.points)?, slots)?,
+            lost_blocks: lost.map(|lost| lost.blocks),
+            lost: lost.map(|lost| Bytes(lost.bytes)),
             ..sums(&row)?
         })
     };

@@ -8,8 +8,8 @@ use residue_model::recording::{
     AllocationKind, End, Mark, Place, Point, Program, StackSums, Timeline, Totals,
 };
 use residue_recording::file::{
-    AgeRow, CodeRow, GapRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow, ProgramRow,
-    Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
+    AgeRow, CodeRow, GapRow, LostRow, MarkRow, MarkSumsRow, ModuleRow, NONE, NodeRow, PlaceRow, PointRow,
+    ProgramRow, Row, Section, SectionKind, StackRow, TextRow, TotalRow, TotalsRow, UNKNOWN, WordRow,
 };
 
 /// The uncompressed part of a file.
@@ -39,17 +39,19 @@ struct Sections(Vec<u8>);
 
 impl Sections {
     fn rows<R: Row>(&mut self, kind: SectionKind, rows: impl IntoIterator<Item = R>) {
+        let rows: Vec<R> = rows.into_iter().collect();
         let start = self.0.len();
-        self.0.resize(start + Section::SIZE, 0);
-        let mut count = 0;
-        for row in rows {
-            let at = self.0.len();
-            self.0.resize(at + R::SIZE, 0);
-            row.write(&mut self.0[at..]);
-            count += 1;
-        }
-        let section = Section { kind: kind as u32, row: small(R::SIZE), rows: count };
+        self.0.resize(start + Section::SIZE + rows.len() * R::SIZE, 0);
+        let section = Section { kind: kind as u32, row: small(R::SIZE), rows: rows.len() as u64 };
         section.write(&mut self.0[start..]);
+        let bytes = &mut self.0[start + Section::SIZE..];
+        let mut row_bytes = vec![0; R::SIZE];
+        for (number, row) in rows.iter().enumerate() {
+            row.write(&mut row_bytes);
+            for (place, byte) in row_bytes.iter().enumerate() {
+                bytes[place * rows.len() + number] = *byte;
+            }
+        }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -161,6 +163,13 @@ fn stacks(stacks: &[StackSums], out: &mut Sections) {
         ages.map(|(age, blocks, bytes)| AgeRow { age: nanos(*age), blocks: *blocks, bytes: bytes.0 }),
     );
     out.rows(SectionKind::Points, stacks.iter().flat_map(|sums| differences(&sums.points)));
+    let lost =
+        stacks.iter().filter_map(|sums| Some(LostRow { blocks: sums.lost_blocks?, bytes: sums.lost?.0 }));
+    let lost: Vec<LostRow> = lost.collect();
+    // Somebody looked at all of them, or at none.
+    if lost.len() == stacks.len() {
+        out.rows(SectionKind::Lost, lost);
+    }
 }
 
 fn stack(sums: &StackSums) -> StackRow {

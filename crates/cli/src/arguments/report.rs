@@ -18,6 +18,7 @@ Examples:
   residue report shop.residue
   residue report shop.residue --older-than 10s --function '^parse'
   residue report shop.residue --from 5m --to 10m --sort live --limit 30
+  residue report shop.residue --html shop.html
   residue report shop.residue --diff yesterday.residue
   residue report shop.residue --fail-on leak || page-somebody")]
 pub(crate) struct ReportArgs {
@@ -48,6 +49,10 @@ pub(crate) struct ReportArgs {
     /// Show whole call paths, and all that meet at a site
     #[arg(long)]
     pub(crate) full: bool,
+
+    /// Also write it as a page to click through, with source lines of files that are there
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Exit with 1 when a site is lost or grows like a leak; with 4 when nothing at all was recorded
     #[arg(long, value_name = "WHAT")]

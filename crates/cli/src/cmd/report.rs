@@ -2,9 +2,9 @@ use std::path::Path;
 
 use residue::analysis::recorded::{Comparison, Recorded};
 use residue::model::Recording;
-use residue::recording;
 use residue::report::terminal::RecordedView;
-use residue::report::{dhat, json, massif, pprof, terminal};
+use residue::report::{dhat, html, json, massif, pprof, terminal};
+use residue::{recording, sources};
 
 use crate::arguments::{ExportArgs, RecordedFailOn, ReportArgs, Sort};
 use crate::exit::Exit;
@@ -20,6 +20,7 @@ const LIST: usize = 20;
 pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Trouble> {
     let question = args.question();
     let recorded = Recorded::of(&recording(&args.file)?, &question);
+    exports(&args.exports, &recorded.recording)?;
     match &args.diff {
         Some(earlier) => {
             let earlier = Recorded::of(&recording(earlier)?, &question);
@@ -27,7 +28,6 @@ pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Troubl
         }
         None => show(args, output, &recorded)?,
     }
-    exports(&args.exports, &recorded.recording)?;
     Ok(match args.fail_on {
         Some(_) if recorded.is_blind() => Exit::Failed,
         Some(what) if matches(what, &recorded) => Exit::Found,
@@ -36,6 +36,11 @@ pub(crate) fn run(args: &ReportArgs, output: &mut Output) -> Result<Exit, Troubl
 }
 
 fn show(args: &ReportArgs, output: &mut Output, recorded: &Recorded) -> Result<(), Trouble> {
+    if let Some(path) = &args.html {
+        let mut page = Vec::new();
+        html::recorded(&mut page, recorded, &sources(recorded))?;
+        write_file(path, &page)?;
+    }
     if output.json {
         json::recorded(&mut output.out, recorded, args.sort.map(Sort::section), args.limit, args.full)?;
     } else {

@@ -69,6 +69,22 @@ mod ps_views;
 mod read;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod record;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_edges;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_interrupted;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_others;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_processes;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_programs;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_threads;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_totals;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record_ways;
 mod report;
 #[cfg(target_os = "linux")]
 mod schema;

@@ -271,6 +271,14 @@ rows! {
         threads: u64,
     }
 
+    /// What nobody could reach any more at the end, of a call path.
+    LostRow {
+        /// Blocks.
+        blocks: u64,
+        /// Their bytes.
+        bytes: u64,
+    }
+
     /// What could not be seen.
     GapRow {
         /// Text.

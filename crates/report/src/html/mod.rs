@@ -1,9 +1,11 @@
 //! Findings as one HTML page that opens from disk: styles, scripts and data inside, nothing from the network.
 
 mod map;
+mod recorded;
 mod triage;
 
 pub use map::map;
+pub use recorded::{Source, Sources, recorded};
 pub use triage::triage;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

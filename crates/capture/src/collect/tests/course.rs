@@ -30,6 +30,36 @@ fn a_path_has_points_where_it_changed_and_the_program_a_total_a_slot() {
     assert_eq!(recording.program.recorded, Duration::from_millis(90));
 }
 
+/// Thousands of paths that change all the time: the heaviest are told in full, of the others nothing is lost but the time.
+#[test]
+fn many_paths_have_fewer_points_the_lighter_they_are() {
+    let mut written = Written::new(1, Estimate::Exact);
+    let mut time = 0;
+    for round in 0..60_u64 {
+        for stack in 1..=1000_u64 {
+            time += 2_000;
+            let address = 4096 + 16 * (stack + 1000 * round);
+            written.push(0, allocate(time, address, stack, u32::try_from(stack).expect("small")));
+            if stack % 100 == 0 {
+                written.read(u64::MAX);
+            }
+        }
+        time += 2 * MILLISECOND;
+    }
+
+    let recording = written.recording();
+
+    let points = |stack: usize| &recording.stacks[stack - 1].points;
+    // A round takes about two slots: of four, or of sixteen, one point stays.
+    assert_eq!((points(1000).len(), points(500).len(), points(1).len()), (60, 29, 8));
+    for sums in &recording.stacks {
+        assert_eq!(sums.points.iter().map(|point| point.allocations).sum::<u64>(), 60);
+        assert_eq!(sums.points.last().map(|point| point.live), Some(sums.live));
+        assert!(sums.points.windows(2).all(|pair| pair[0].slot < pair[1].slot));
+        assert!(sums.points.iter().all(|point| usize::from(point.slot) < recording.timeline.totals.len()));
+    }
+}
+
 #[test]
 fn lives_and_ages_are_told_in_time() {
     let mut written = Written::new(1, Estimate::Exact);

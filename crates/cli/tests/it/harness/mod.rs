@@ -12,6 +12,8 @@ pub(crate) mod folder;
 #[cfg(target_os = "linux")]
 pub(crate) mod oracle;
 #[cfg(target_os = "linux")]
+pub(crate) mod recorded;
+#[cfg(target_os = "linux")]
 pub(crate) mod stranger;
 #[cfg(target_os = "linux")]
 pub(crate) mod told;
