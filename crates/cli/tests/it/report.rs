@@ -1,6 +1,8 @@
 //! `residue report` on recordings that were sketched: any system can read them.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::time::Duration;
 
 use residue::model::Recording;
@@ -8,6 +10,8 @@ use residue::write_recording;
 use residue_testkit::Sketch;
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+use crate::harness::Ran;
 use crate::harness::folder::Folder;
 use crate::harness::{document, number, residue, rows};
 
@@ -110,6 +114,23 @@ fn a_recording_is_written_for_other_viewers() {
     assert_eq!(live, 49 * 3 * 100 + 8 * 4096);
     let massif = fs::read_to_string(&massif).expect("it was written");
     assert!(massif.contains("n1: 14700 ") && massif.contains("lose (shop.c:7)"), "{massif}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ms_print_draws_the_heap() {
+    let folder = Folder::new();
+    let file = saved(&folder, "shop.residue", &leaking(3));
+    let massif = folder.file("shop.massif");
+    residue(&["report", &file, "--massif", &massif]).good();
+
+    let mut ms_print = Command::new("ms_print");
+    ms_print.arg(&massif);
+    let drawn = Ran::of(ms_print).good().text();
+
+    for part in ["(peak)", "->69.03% (32,768B)", "->30.97% (14,700B)", "lose (shop.c:7)"] {
+        assert!(drawn.contains(part), "no `{part}` in {drawn}");
+    }
 }
 
 /// A profile is of the part that was asked for; the others tell of the whole time and heap, or of nothing.

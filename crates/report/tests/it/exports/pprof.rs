@@ -218,6 +218,18 @@ fn the_period_is_the_distance_of_samples() {
     assert_eq!(profile.message.number(12), 524_288);
 }
 
+/// In a part of the time a path may hold what it asked for before.
+#[test]
+fn what_stands_is_told_of_who_asked_for_nothing() {
+    let mut recording = shop();
+    let sums = &mut recording.stacks[0];
+    (sums.allocations, sums.allocated) = (0, Bytes::ZERO);
+
+    let samples = Profile::of(&recording).message.messages(2);
+
+    assert_eq!(samples[0].packed(2), [0, 0, 1000, 1_024_000, 1000, 1_024_000]);
+}
+
 #[test]
 fn a_recording_of_nothing_is_a_profile() {
     let profile = Profile::of(&Recording::default());
