@@ -10,9 +10,13 @@
 //! ```
 
 pub mod chart;
+pub mod dhat;
 mod error;
+mod frames;
 pub mod html;
 pub mod json;
+pub mod massif;
+pub mod pprof;
 pub mod terminal;
 pub mod units;
 pub mod words;

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod dead;
+mod exports;
 mod json;
 mod live_windows;
 mod page;
