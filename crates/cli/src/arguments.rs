@@ -16,7 +16,7 @@ use crate::values::{filter, size, time};
 pub(crate) use blocks::{BlocksArgs, HeapArgs, LeakRules, LeaksArgs, LossFailOn, RefsArgs, StillArgs};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use recording::RecordArgs;
-pub(crate) use report::{RecordedFailOn, ReportArgs, Sort, Weight};
+pub(crate) use report::{ExportArgs, RecordedFailOn, ReportArgs, Sort, Weight};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// Who allocates: starts a program and writes what it asked for, by call path, into a small file
     Record(RecordArgs),
     /// What a recording tells: who lost, grows, holds, wastes
-    Report(ReportArgs),
+    Report(Box<ReportArgs>),
     #[cfg(any(target_os = "linux", windows))]
     /// Growth live, a line a sample, and a first verdict at the end
     Watch(WatchArgs),

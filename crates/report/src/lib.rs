@@ -11,10 +11,14 @@
 
 pub mod chart;
 pub mod collapsed;
+pub mod dhat;
 mod error;
 pub mod flamegraph;
+mod frames;
 pub mod html;
 pub mod json;
+pub mod massif;
+pub mod pprof;
 pub mod terminal;
 pub mod units;
 pub mod words;

@@ -73,6 +73,26 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) part: PartArgs,
+
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
+}
+
+/// Files for the viewers of other tools: of every call path as it was, however sites are made.
+#[derive(Args)]
+#[command(next_help_heading = "For other viewers")]
+pub(crate) struct ExportArgs {
+    /// Also write a profile for `go tool pprof`, speedscope, Pyroscope: of the part that was asked for
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "min_bytes"])]
+    pub(crate) pprof: Option<PathBuf>,
+
+    /// Also write the whole heap as DHAT does, for its dh_view.html
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "PartArgs"])]
+    pub(crate) dhat: Option<PathBuf>,
+
+    /// Also write the whole heap over time as massif does, for ms_print and massif-visualizer
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "PartArgs"])]
+    pub(crate) massif: Option<PathBuf>,
 }
 
 /// Which part of a recording is looked at.

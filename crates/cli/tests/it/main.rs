@@ -54,6 +54,8 @@ mod page_flame;
 #[cfg(target_os = "linux")]
 mod page_map;
 #[cfg(target_os = "linux")]
+mod page_recorded;
+#[cfg(target_os = "linux")]
 mod page_triage;
 #[cfg(target_os = "linux")]
 mod permission;
