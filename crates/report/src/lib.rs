@@ -10,8 +10,10 @@
 //! ```
 
 pub mod chart;
+pub mod collapsed;
 pub mod dhat;
 mod error;
+pub mod flamegraph;
 mod frames;
 pub mod html;
 pub mod json;

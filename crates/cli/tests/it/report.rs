@@ -163,3 +163,40 @@ fn what_is_no_recording_is_refused_with_what_would_be() {
     residue(&["report", &text, "--function", "("]).ended(2);
     assert_eq!(fs::read_to_string(&text).expect("it stands"), "no recording at all");
 }
+
+#[test]
+fn calls_are_weighed_by_what_is_asked_for() {
+    let folder = Folder::new();
+    let file = saved(&folder, "shop.residue", &leaking(3));
+    let (lines, picture) = (folder.file("shop.txt"), folder.file("shop.svg"));
+    let written = |options: &[&str]| {
+        residue(&[&["report", &file, "--collapsed", &lines], options].concat()).good();
+        fs::read_to_string(&lines).expect("it was written")
+    };
+
+    assert_eq!(written(&[]), "main;lose 14700\nmain;table 32768\n");
+    assert_eq!(written(&["--function", "lose", "--measure", "peak"]), "main;lose 14700\n");
+    assert_eq!(written(&["--measure", "temporary"]), "");
+    residue(&["report", &file, "--flamegraph", &picture]).good().says(&["wrote", &picture]);
+    let picture = fs::read_to_string(&picture).expect("it was written");
+    assert!(picture.contains("shop (pid 812): not freed at the end, 46.4 KiB (47 468 B)"), "{picture}");
+    residue(&["report", &file, "--measure", "peak"]).ended(2);
+    residue(&["report", &file, "--collapsed", &lines, "--measure", "temporary", "--from", "1s"])
+        .ended(2)
+        .says(&["only counted for the whole time"]);
+}
+
+/// Where nothing is left, a picture of what is left would say nothing.
+#[test]
+fn where_nothing_lives_it_is_told_who_allocated() {
+    let folder = Folder::new();
+    let freed = Sketch::of("/usr/bin/shop", 2, Duration::from_millis(100))
+        .stack(&["load at shop.c:7", "main at shop.c:20"])
+        .blocks(100, |slot| u64::from(slot < 1))
+        .build();
+    let (file, lines) = (saved(&folder, "shop.residue", &freed), folder.file("shop.txt"));
+
+    residue(&["report", &file, "--collapsed", &lines]).good();
+
+    assert_eq!(fs::read_to_string(&lines).expect("it was written"), "main;load 100\n");
+}

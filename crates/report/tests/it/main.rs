@@ -3,6 +3,7 @@
 mod blocks;
 mod dead;
 mod exports;
+mod flame;
 mod json;
 mod live_windows;
 mod page;
