@@ -6,13 +6,14 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use residue_recording::wire::Header;
 
+use super::call::{self, Callee};
 use super::cfi::{self, Workspace};
 use super::kept::Place;
 use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::{modules, tree};
+use super::{elf, modules, tree};
 use crate::segment::Segment;
 use crate::sys;
 use crate::weak::weak;
@@ -127,6 +128,25 @@ impl View<'_> {
         match tree::child(self.segment, caller.node, code) {
             Some(node) => Place { node, is_cut: caller.is_cut, needs_bp },
             None => Place { node: caller.node, is_cut: true, needs_bp },
+        }
+    }
+
+    /// Whether a call of code of no module ends at this byte: one that goes through a register or memory, or straight there.
+    /// Most words that look like a return address are of a call from one module's function to another.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn has_called_made_code(&self, last: u64) -> bool {
+        let code = match self.rules.object(last) {
+            Some(object) => {
+                elf::code_around(elf::segments(object.start), object.bias, last).map(|code| code.start)
+            }
+            None => call::first_readable(last),
+        };
+        // SAFETY: the code up to this byte is mapped and can be read.
+        match code.and_then(|start| unsafe { call::ending_at(start, last) }) {
+            Some(Callee::Told(address)) => self.rules.object(address).is_none(),
+            Some(Callee::Held) => true,
+            None => false,
         }
     }
 
