@@ -92,6 +92,15 @@ fn code_at_a_fixed_address_is_followed() {
     assert_counted(&program, &["case=thrown"]);
 }
 
+/// Each part of an image is mapped by itself, and no part has both code and its rules.
+#[test]
+fn code_between_holes_is_followed() {
+    for fixed in ["-pie", "-no-pie"] {
+        let program = Program::build("jumps").flag(fixed).flag("-Wl,-z,max-page-size=0x200000");
+        assert_counted(&program.flag("-Wl,-z,separate-code"), &["case=thrown"]);
+    }
+}
+
 #[test]
 fn coroutines_take_turns() {
     assert_counted(&Program::build("contexts"), &[]);

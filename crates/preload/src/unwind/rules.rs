@@ -16,7 +16,6 @@ use super::table::{Slots, Table};
 use super::{elf, modules, tree};
 use crate::segment::Segment;
 use crate::sys;
-use crate::weak::weak;
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const UNLOADED: u64 = 1 << 32;
@@ -189,28 +188,17 @@ impl View<'_> {
 
 /// Adds the row of the program itself, which the loader does not name.
 fn add_program(rules: &Rules, segment: &Segment) {
-    let Some(object) = rules.object(auxiliary(AT_ENTRY)) else { return };
+    let Some(object) = rules.object(objects::auxiliary(AT_ENTRY)) else { return };
     let mut buffer = [0; LONGEST_PATH];
     // A program that was started by naming the loader first is not what the kernel thinks was started.
-    let by_loader = auxiliary(AT_BASE) == 0;
+    let by_loader = objects::auxiliary(AT_BASE) == 0;
     let path = if by_loader { None } else { sys::read_link(c"/proc/self/exe", &mut buffer).ok() };
     let path = path.unwrap_or_else(|| {
-        let name = auxiliary(AT_EXECFN) as *const core::ffi::c_char;
+        let name = objects::auxiliary(AT_EXECFN) as *const core::ffi::c_char;
         // SAFETY: the kernel, or the loader, put the name on the stack for as long as the program runs.
         if name.is_null() { b"" } else { unsafe { core::ffi::CStr::from_ptr(name) }.to_bytes() }
     });
     modules::number(segment, &object, path);
-}
-
-fn auxiliary(kind: u64) -> u64 {
-    let getauxval = weak!("getauxval");
-    if getauxval.is_null() {
-        return 0;
-    }
-    // SAFETY: it has this form in every C library.
-    let getauxval: unsafe extern "C" fn(u64) -> u64 = unsafe { core::mem::transmute(getauxval) };
-    // SAFETY: it reads what the kernel left for the program.
-    unsafe { getauxval(kind) }
 }
 
 #[cfg(test)]
