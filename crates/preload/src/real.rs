@@ -19,6 +19,7 @@ pub struct Real {
     address: AtomicUsize,
     recorder: Option<unsafe extern "C" fn()>,
     was_at_start: AtomicBool,
+    is_allocators: AtomicBool,
     name: &'static CStr,
 }
 
@@ -73,6 +74,7 @@ impl Real {
             address: AtomicUsize::new(0),
             recorder: None,
             was_at_start: AtomicBool::new(false),
+            is_allocators: AtomicBool::new(false),
             name,
         }
     }
@@ -125,6 +127,12 @@ impl Real {
         }
     }
 
+    /// Whether the image that has the allocator's `malloc` defines it: what another one defines may give blocks of its own.
+    #[inline(always)]
+    pub fn is_allocators(&self) -> bool {
+        self.is_allocators.load(Relaxed)
+    }
+
     #[cold]
     #[inline(never)]
     fn found(&self) -> usize {
@@ -148,6 +156,7 @@ impl Real {
     fn take_from(&self, image: &Image) {
         let Some(address) = image.function(self.name) else { return };
         let is_allocator = image.range() == provider();
+        self.is_allocators.store(is_allocator, Relaxed);
         self.address.store(address, Relaxed);
         let recorder = self.recorder.filter(|_| is_allocator);
         self.target.store(recorder.map_or(address, |recorder| recorder as usize), Release);

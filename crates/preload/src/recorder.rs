@@ -8,10 +8,11 @@ use residue_recording::wire::{Event, Kind};
 
 use crate::guard::{self, IN_ALLOCATOR, IN_RECORDER, OUTSIDE};
 use crate::process::{self, Process, Recording};
+use crate::real::{self, Real};
 use crate::ring::{self, Writer};
 use crate::tls::Local;
 use crate::unwind::{self, Registers};
-use crate::{clock, names, real, sampling, sys, threads};
+use crate::{clock, names, sampling, sys, threads};
 
 /// So many events of signal handlers that interrupted the recorder can wait until it is done.
 const NESTED: usize = 256;
@@ -112,9 +113,9 @@ impl Call {
         self.local.countdown.get() == 0
     }
 
-    /// How much of a block can be used.
-    pub fn usable(&self, block: *mut u8) -> usize {
-        self.allocator(|| slack(block, 0)) as usize
+    /// How much of a block can be used, given by this function.
+    pub fn usable(&self, by: &Real, block: *mut u8) -> usize {
+        self.allocator(|| slack(by, block, 0)) as usize
     }
 
     /// Calls the allocator: what it calls in its turn is its own affair.
@@ -126,15 +127,15 @@ impl Call {
         answer
     }
 
-    /// A block was given, or resized.
+    /// A block was given, or resized, by this function.
     #[inline(never)]
-    pub fn given(&self, kind: Kind, block: *mut u8, size: usize, alignment: usize) {
+    pub fn given(&self, by: &Real, kind: Kind, block: *mut u8, size: usize, alignment: usize) {
         if block.is_null() {
             return;
         }
         // To tell the size, some allocators allocate.
         guard::go(self.local, IN_ALLOCATOR);
-        let slack = slack(block, size);
+        let slack = slack(by, block, size);
         if !self.is_exact() && !sampling::remember(block as usize) {
             return guard::go(self.local, OUTSIDE);
         }
@@ -317,9 +318,13 @@ pub fn keep(local: &Local, kind: Kind, address: usize, size: usize) {
     }
 }
 
-/// What the allocator gave beyond the size.
+/// What the allocator gave beyond the size. Where several share the work (jemalloc has no `pvalloc`, and glibc's takes the
+/// block from glibc's own heap) only the allocator's own functions surely give what it can tell the size of.
 #[inline(always)]
-fn slack(block: *const u8, size: usize) -> u64 {
+fn slack(by: &Real, block: *const u8, size: usize) -> u64 {
+    if !(by.is_allocators() && real::USABLE.is_allocators()) {
+        return 0;
+    }
     // SAFETY: the function has this form; the block is live.
     let usable = unsafe { real::USABLE.get::<real::Usable>().map_or(size, |usable| usable(block)) };
     usable.saturating_sub(size) as u64

@@ -5,6 +5,7 @@
 //! memory that the rest rests on is compared with what it was. The frames outside are a function of that frame and of
 //! those words alone, so equal words are an equal stack, and its node is known.
 
+mod call;
 mod cfi;
 mod elf;
 mod expression;
@@ -137,8 +138,9 @@ impl Thread {
             step.rule = view.rule(state.pc, &mut self.workspace);
             match step.take(&mut self.readable) {
                 Next::Caller(caller) => state = caller,
+                Next::Guess(caller) if view.has_called_made_code(caller.pc) => state = caller,
                 Next::End(zero) => return (Stop::End(zero), count + 1),
-                Next::Cut => return (Stop::Cut, count + 1),
+                Next::Guess(_) | Next::Cut => return (Stop::Cut, count + 1),
             }
         }
         (Stop::TooDeep, most)

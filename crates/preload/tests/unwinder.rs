@@ -158,11 +158,11 @@ global_asm!(
     "nop",
     ".cfi_def_cfa rsp, 16",
     ".cfi_same_value rbp",
-    "nop",
+    "call rax",
     "residue_made_plain:",
     "nop",
     ".cfi_undefined rip",
-    "nop",
+    "call residue_made_plain",
     "residue_made_outermost:",
     "nop",
     ".cfi_endproc",
@@ -227,6 +227,7 @@ fn a_caller_further_in_on_the_same_stack_is_none() {
         unsafe { (place as *mut u64).write(plain) };
     }
     let mut look = |pc, bp, expected: &[u64]| {
+        recorder.rules.unloaded(); // What was seen last is not used again.
         let captured = recorder.capture(Registers { pc, sp: start + 64, bp });
         assert_eq!(recorder.frames(captured), expected);
         assert_eq!(captured.is_cut, expected.len() == 1);
@@ -239,6 +240,17 @@ fn a_caller_further_in_on_the_same_stack_is_none() {
     look(start, start + 80, &[start, plain]);
     look(start, start, &[start]);
     look(start, far, &[start]);
+    // Nor is it, where what stands there was left by a call from one function of the image to another, or by none.
+    for stale in [&raw const residue_made_outermost, &raw const residue_made_framed] {
+        unsafe { ((start + 88) as *mut u64).write(stale as u64) };
+        look(start, start + 80, &[start]);
+    }
+    // The frames of callers are further out.
+    unsafe { ((start + 88) as *mut u64).write(plain) };
+    for (saved, expected) in [(start + 72, &[start][..]), (start + 2000, &[start, plain])] {
+        unsafe { ((start + 80) as *mut u64).write(saved) };
+        look(start, start + 80, expected);
+    }
     unsafe {
         munmap(stack, 4096);
         munmap(other, 2 << 20);

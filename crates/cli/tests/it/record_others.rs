@@ -26,7 +26,7 @@ const JEMALLOC: &str = "libjemalloc.so.2";
 
 #[test]
 fn another_allocator_is_recorded_where_it_is_preloaded() {
-    for program in ["ways.cpp", "ways.rs", "contexts"] {
+    for program in ["ways.c", "ways.cpp", "ways.rs", "contexts"] {
         Case::of(&Program::build(program), &[]).env("LD_PRELOAD", JEMALLOC).faithful().assert_told();
     }
 }

@@ -1,9 +1,11 @@
 //! Threads, and stacks that are not left by returning: whose frames are whose.
 
 use residue_testkit::Program;
+use serde_json::Value;
 
 use crate::harness::number;
 use crate::harness::recorded::{Case, assert_place};
+use crate::harness::rows;
 
 #[track_caller]
 fn assert_counted(program: &Program, arguments: &[&str]) {
@@ -90,6 +92,15 @@ fn code_at_a_fixed_address_is_followed() {
     assert_counted(&program, &["case=thrown"]);
 }
 
+/// Each part of an image is mapped by itself, and no part has both code and its rules.
+#[test]
+fn code_between_holes_is_followed() {
+    for fixed in ["-pie", "-no-pie"] {
+        let program = Program::build("jumps").flag(fixed).flag("-Wl,-z,max-page-size=0x200000");
+        assert_counted(&program.flag("-Wl,-z,separate-code"), &["case=thrown"]);
+    }
+}
+
 #[test]
 fn coroutines_take_turns() {
     assert_counted(&Program::build("contexts"), &[]);
@@ -117,6 +128,18 @@ fn code_of_no_file_hides_its_own_callers_alone() {
     let totals = &report["totals"];
     assert_eq!((number(totals, "live_blocks"), number(totals, "live_bytes")), (blocks, bytes), "{totals}");
     assert_place(&report, &facts, "lose_itself");
+    let lost = rows(&report, "sites").iter().filter(|site| [32, 96].contains(&site_size(site)));
+    let frames: Vec<_> = lost.flat_map(|site| rows(site, "frames")).collect();
+    assert!(!frames.is_empty());
+    for name in frames.iter().filter_map(|frame| frame["function"].as_str()) {
+        let is_caller = ["main", "lose_by_code", "lose_itself"].contains(&name) || name.starts_with('_');
+        assert!(is_caller, "{name} had returned");
+    }
+}
+
+/// The bytes of each block of a site that lost all of its blocks.
+fn site_size(site: &Value) -> u64 {
+    number(site, "live_bytes") / number(site, "live_blocks").max(1)
 }
 
 #[test]

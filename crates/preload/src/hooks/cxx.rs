@@ -179,7 +179,7 @@ fn given(real: &Real, size: usize, caller: Caller) -> *mut u8 {
     let new =
         || unsafe { real.get::<GiveOrNull>().map_or(ptr::null_mut(), |new| new(size, &raw const NO_THROW)) };
     let local = local();
-    if is_passed_on(local, size) { new() } else { give(local, caller, size, 0, new) }
+    if is_passed_on(local, size) { new() } else { give(local, caller, real, size, 0, new) }
 }
 
 fn given_aligned(real: &Real, size: usize, alignment: usize, caller: Caller) -> *mut u8 {
@@ -189,7 +189,7 @@ fn given_aligned(real: &Real, size: usize, alignment: usize, caller: Caller) -> 
         new.map_or(ptr::null_mut(), |new| new(size, alignment, &raw const NO_THROW))
     };
     let local = local();
-    if is_passed_on(local, size) { new() } else { give(local, caller, size, alignment, new) }
+    if is_passed_on(local, size) { new() } else { give(local, caller, real, size, alignment, new) }
 }
 
 unsafe extern "C" fn taken(block: *mut u8, frame: *const u64, base: u64) {

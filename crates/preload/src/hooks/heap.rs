@@ -6,7 +6,7 @@ use core::ptr;
 use residue_recording::Kind;
 
 use super::hook;
-use crate::real::{self, Change, ChangeArray, Give, GiveInto, GiveTwo, Take, TakeAligned, TakeSized};
+use crate::real::{self, Change, ChangeArray, Give, GiveInto, GiveTwo, Real, Take, TakeAligned, TakeSized};
 use crate::recorder::{Call, Caller, Passing, keep};
 use crate::tls::{Local, local};
 use crate::{process, sampling};
@@ -37,11 +37,12 @@ pub(super) fn is_passed_on(local: &Local, size: usize) -> bool {
     is_passed_on
 }
 
-/// Has a block given by the allocator and records it.
+/// Has a block given `by` a function of the allocator and records it.
 #[inline(always)]
 pub(super) fn give(
     local: &'static Local,
     caller: Caller,
+    by: &Real,
     size: usize,
     alignment: usize,
     allocate: impl FnOnce() -> *mut u8,
@@ -52,7 +53,7 @@ pub(super) fn give(
                 return allocate();
             }
             let block = call.allocator(allocate);
-            call.given(Kind::Allocate, block, size, alignment);
+            call.given(by, Kind::Allocate, block, size, alignment);
             block
         }
         Passing::Kept(local) => {
@@ -97,30 +98,31 @@ fn take_looked_at(local: &'static Local, caller: Caller, block: *mut u8) {
     }
 }
 
-/// Has a block changed by the allocator and records what came of it.
+/// Has a block changed `by` a function of the allocator and records what came of it.
 #[inline(always)]
 pub(super) fn change(
     local: &'static Local,
     caller: Caller,
+    by: &Real,
     block: *mut u8,
     size: usize,
     alignment: usize,
     reallocate: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
     if block.is_null() {
-        return give(local, caller, size, alignment, reallocate);
+        return give(local, caller, by, size, alignment, reallocate);
     }
     let Passing::Recorded(call) = Passing::of(local, caller) else {
         return change_nested(local, caller, block, size, reallocate);
     };
     if !call.is_exact() {
-        return change_sampled(&call, block, size, alignment, reallocate);
+        return change_sampled(&call, by, block, size, alignment, reallocate);
     }
     if size == 0 {
         // It is freed, or becomes a block of no size: allocators differ.
         call.taken(block);
         let changed = call.allocator(reallocate);
-        call.given(Kind::Allocate, changed, size, alignment);
+        call.given(by, Kind::Allocate, changed, size, alignment);
         return changed;
     }
     call.plain(Kind::ReallocateBegin, block as usize, 0);
@@ -128,7 +130,7 @@ pub(super) fn change(
     if changed.is_null() {
         call.plain(Kind::ReallocateFailed, block as usize, 0);
     } else {
-        call.given(Kind::ReallocateEnd, changed, size, alignment);
+        call.given(by, Kind::ReallocateEnd, changed, size, alignment);
     }
     changed
 }
@@ -159,6 +161,7 @@ fn change_nested(
 /// What was sampled goes, and whether what comes is sampled is another question.
 fn change_sampled(
     call: &Call,
+    by: &Real,
     block: *mut u8,
     size: usize,
     alignment: usize,
@@ -171,10 +174,10 @@ fn change_sampled(
     }
     let changed = call.allocator(reallocate);
     if !changed.is_null() && is_wanted {
-        call.given(Kind::Allocate, changed, size, alignment);
+        call.given(by, Kind::Allocate, changed, size, alignment);
     } else if changed.is_null() && was_sampled && size != 0 {
         // It is still there.
-        call.given(Kind::Allocate, block, call.usable(block), alignment);
+        call.given(by, Kind::Allocate, block, call.usable(by, block), alignment);
     }
     changed
 }
@@ -194,7 +197,7 @@ unsafe extern "C" fn malloc_called(size: usize, frame: *const u64, base: u64) ->
 
 #[inline(never)]
 fn malloc_seen(size: usize, caller: Caller) -> *mut u8 {
-    give(local(), caller, size, 0, || real_malloc(size))
+    give(local(), caller, &real::MALLOC, size, 0, || real_malloc(size))
 }
 
 unsafe extern "C" fn calloc_called(count: usize, size: usize, frame: *const u64, base: u64) -> *mut u8 {
@@ -210,7 +213,7 @@ unsafe extern "C" fn calloc_called(count: usize, size: usize, frame: *const u64,
 
 #[inline(never)]
 fn calloc_seen(count: usize, size: usize, caller: Caller) -> *mut u8 {
-    give(local(), caller, count.wrapping_mul(size), 0, || {
+    give(local(), caller, &real::CALLOC, count.wrapping_mul(size), 0, || {
         // SAFETY: the function has this form.
         unsafe { real::CALLOC.get::<GiveTwo>().map_or(ptr::null_mut(), |calloc| calloc(count, size)) }
     })
@@ -230,7 +233,7 @@ unsafe extern "C" fn realloc_called(block: *mut u8, size: usize, frame: *const u
 
 #[inline(never)]
 fn realloc_seen(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
-    change(local(), caller, block, size, 0, || real_realloc(block, size))
+    change(local(), caller, &real::REALLOC, block, size, 0, || real_realloc(block, size))
 }
 
 unsafe extern "C" fn reallocarray_called(
@@ -252,7 +255,7 @@ unsafe extern "C" fn reallocarray_called(
     if is_passed_on(local, size) && (block.is_null() || !is_looked_at(block)) {
         return reallocarray();
     }
-    change(local, Caller { frame, base }, block, size, 0, reallocarray)
+    change(local, Caller { frame, base }, &real::REALLOCARRAY, block, size, 0, reallocarray)
 }
 
 unsafe extern "C" fn free_called(block: *mut u8, frame: *const u64, base: u64) {
@@ -320,7 +323,7 @@ unsafe extern "C" fn posix_memalign_called(
     if is_passed_on(local, size) {
         posix_memalign();
     } else {
-        give(local, Caller { frame, base }, size, alignment, posix_memalign);
+        give(local, Caller { frame, base }, &real::POSIX_MEMALIGN, size, alignment, posix_memalign);
     }
     answer
 }
@@ -335,7 +338,7 @@ unsafe extern "C" fn aligned_alloc_called(
     if is_passed_on(local, size) {
         return real_aligned(&real::ALIGNED_ALLOC, alignment, size);
     }
-    give(local, Caller { frame, base }, size, alignment, || {
+    give(local, Caller { frame, base }, &real::ALIGNED_ALLOC, size, alignment, || {
         real_aligned(&real::ALIGNED_ALLOC, alignment, size)
     })
 }
@@ -345,7 +348,9 @@ unsafe extern "C" fn memalign_called(alignment: usize, size: usize, frame: *cons
     if is_passed_on(local, size) {
         return real_aligned(&real::MEMALIGN, alignment, size);
     }
-    give(local, Caller { frame, base }, size, alignment, || real_aligned(&real::MEMALIGN, alignment, size))
+    give(local, Caller { frame, base }, &real::MEMALIGN, size, alignment, || {
+        real_aligned(&real::MEMALIGN, alignment, size)
+    })
 }
 
 unsafe extern "C" fn valloc_called(size: usize, frame: *const u64, base: u64) -> *mut u8 {
@@ -353,7 +358,7 @@ unsafe extern "C" fn valloc_called(size: usize, frame: *const u64, base: u64) ->
     if is_passed_on(local, size) {
         return real_pages(&real::VALLOC, size, size);
     }
-    give(local, Caller { frame, base }, size, PAGE, || real_pages(&real::VALLOC, size, size))
+    give(local, Caller { frame, base }, &real::VALLOC, size, PAGE, || real_pages(&real::VALLOC, size, size))
 }
 
 unsafe extern "C" fn pvalloc_called(size: usize, frame: *const u64, base: u64) -> *mut u8 {
@@ -362,7 +367,9 @@ unsafe extern "C" fn pvalloc_called(size: usize, frame: *const u64, base: u64) -
     if is_passed_on(local, size) {
         return real_pages(&real::PVALLOC, size, whole);
     }
-    give(local, Caller { frame, base }, size, PAGE, || real_pages(&real::PVALLOC, size, whole))
+    give(local, Caller { frame, base }, &real::PVALLOC, size, PAGE, || {
+        real_pages(&real::PVALLOC, size, whole)
+    })
 }
 
 #[inline(always)]

@@ -56,7 +56,7 @@ unsafe extern "C" fn mallocx_called(size: usize, flags: c_int, frame: *const u64
     if is_passed_on(local, size) {
         return mallocx();
     }
-    give(local, Caller { frame, base }, size, alignment(flags), mallocx)
+    give(local, Caller { frame, base }, &MALLOCX, size, alignment(flags), mallocx)
 }
 
 fn aligned(size: usize, flags: c_int) -> *mut u8 {
@@ -83,7 +83,7 @@ unsafe extern "C" fn rallocx_called(
     };
     let local = local();
     is_passed_on(local, size);
-    change(local, Caller { frame, base }, block, size, alignment(flags), rallocx)
+    change(local, Caller { frame, base }, &RALLOCX, block, size, alignment(flags), rallocx)
 }
 
 unsafe extern "C" fn xallocx_called(
@@ -98,8 +98,8 @@ unsafe extern "C" fn xallocx_called(
     let xallocx = || unsafe {
         match (XALLOCX.get::<Resize>(), real::USABLE.get::<real::Usable>()) {
             (Some(xallocx), _) => xallocx(block, size, extra, flags),
-            (None, Some(usable)) => usable(block),
-            (None, None) => 0,
+            (None, Some(usable)) if real::USABLE.is_allocators() => usable(block),
+            _ => 0,
         }
     };
     // In a sample, what a block has become by this is not followed: where it stands, and that it was sampled, stays.
@@ -111,6 +111,7 @@ unsafe extern "C" fn xallocx_called(
                 call.plain(Kind::ReallocateFailed, block as usize, 0);
             } else {
                 call.given(
+                    &XALLOCX,
                     Kind::ReallocateEnd,
                     block,
                     usable.min(size.saturating_add(extra)),

@@ -10,6 +10,7 @@ const PAGE: u64 = 4096;
 const LOAD: u32 = 1;
 const NOTE: u32 = 4;
 const BUILD_ID: u32 = 3;
+const EXECUTABLE: u32 = 1;
 
 #[repr(C)]
 struct Header {
@@ -57,6 +58,15 @@ pub(super) fn loaded_around(segments: &[Segment], bias: u64, address: u64) -> Op
     segments
         .iter()
         .filter(|segment| segment.kind == LOAD)
+        .map(|segment| segment.range(bias))
+        .find(|range| range.contains(&address))
+}
+
+/// The loaded range of code that an address is in.
+pub(super) fn code_around(segments: &[Segment], bias: u64, address: u64) -> Option<Range<u64>> {
+    segments
+        .iter()
+        .filter(|segment| segment.kind == LOAD && segment.flags & EXECUTABLE != 0)
         .map(|segment| segment.range(bias))
         .find(|range| range.contains(&address))
 }

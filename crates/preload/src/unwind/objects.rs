@@ -13,6 +13,8 @@ use crate::weak::weak;
 /// Images of which more are not remembered where the C library does not tell them.
 const MOST: usize = 1024;
 const EH_FRAME: u32 = 0x6474_e550;
+const PAGE: u64 = 4096;
+const AT_PHDR: u64 = 3;
 
 /// An image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub(super) fn find(address: u64) -> Option<Object> {
     };
     // SAFETY: the loader keeps it while the image is loaded.
     let link = unsafe { &*found.link };
-    let (start, end) = (found.start as u64, found.end as u64);
+    let Range { start, end } = extent(link, address).unwrap_or(found.start as u64..found.end as u64);
     Some(Object {
         start,
         end,
@@ -54,6 +56,27 @@ pub(super) fn find(address: u64) -> Option<Object> {
         name: link.name,
         eh_frame_header: found.eh_frame_header as u64,
     })
+}
+
+/// The whole range of an image, by its own headers: of one that has holes the C library tells the part that an address is in.
+fn extent(link: &LinkMap, address: u64) -> Option<Range<u64>> {
+    let start = match link.bias {
+        0 => auxiliary(AT_PHDR) / PAGE * PAGE, // A program at the addresses that its file says.
+        bias => bias,
+    };
+    elf::extent(elf::segments(start), link.bias).filter(|extent| extent.contains(&address))
+}
+
+/// What the kernel told the program when it started it; 0 when it did not tell this.
+pub(super) fn auxiliary(kind: u64) -> u64 {
+    let getauxval = weak!("getauxval");
+    if getauxval.is_null() {
+        return 0;
+    }
+    // SAFETY: it has this form in every C library.
+    let getauxval: unsafe extern "C" fn(u64) -> u64 = unsafe { core::mem::transmute(getauxval) };
+    // SAFETY: it reads what the kernel left for the program.
+    unsafe { getauxval(kind) }
 }
 
 /// Whether the C library tells images without locks: glibc from 2.35 on.

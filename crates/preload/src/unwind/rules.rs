@@ -6,16 +6,16 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use residue_recording::wire::Header;
 
+use super::call::{self, Callee};
 use super::cfi::{self, Workspace};
 use super::kept::Place;
 use super::objects::{self, Object, Remembered};
 use super::rule::{GENERATIONS, Packed, Rule};
 use super::step::Step;
 use super::table::{Slots, Table};
-use super::{modules, tree};
+use super::{elf, modules, tree};
 use crate::segment::Segment;
 use crate::sys;
-use crate::weak::weak;
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const UNLOADED: u64 = 1 << 32;
@@ -130,6 +130,25 @@ impl View<'_> {
         }
     }
 
+    /// Whether a call of code of no module ends at this byte: one that goes through a register or memory, or straight there.
+    /// Most words that look like a return address are of a call from one module's function to another.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn has_called_made_code(&self, last: u64) -> bool {
+        let code = match self.rules.object(last) {
+            Some(object) => {
+                elf::code_around(elf::segments(object.start), object.bias, last).map(|code| code.start)
+            }
+            None => call::first_readable(last),
+        };
+        // SAFETY: the code up to this byte is mapped and can be read.
+        match code.and_then(|start| unsafe { call::ending_at(start, last) }) {
+            Some(Callee::Told(address)) => self.rules.object(address).is_none(),
+            Some(Callee::Held) => true,
+            None => false,
+        }
+    }
+
     /// Whether a library may have been unloaded since the changes were these.
     pub(super) fn is_unloaded_since(&self, changes: u64) -> bool {
         self.changes / UNLOADED != changes / UNLOADED
@@ -169,28 +188,17 @@ impl View<'_> {
 
 /// Adds the row of the program itself, which the loader does not name.
 fn add_program(rules: &Rules, segment: &Segment) {
-    let Some(object) = rules.object(auxiliary(AT_ENTRY)) else { return };
+    let Some(object) = rules.object(objects::auxiliary(AT_ENTRY)) else { return };
     let mut buffer = [0; LONGEST_PATH];
     // A program that was started by naming the loader first is not what the kernel thinks was started.
-    let by_loader = auxiliary(AT_BASE) == 0;
+    let by_loader = objects::auxiliary(AT_BASE) == 0;
     let path = if by_loader { None } else { sys::read_link(c"/proc/self/exe", &mut buffer).ok() };
     let path = path.unwrap_or_else(|| {
-        let name = auxiliary(AT_EXECFN) as *const core::ffi::c_char;
+        let name = objects::auxiliary(AT_EXECFN) as *const core::ffi::c_char;
         // SAFETY: the kernel, or the loader, put the name on the stack for as long as the program runs.
         if name.is_null() { b"" } else { unsafe { core::ffi::CStr::from_ptr(name) }.to_bytes() }
     });
     modules::number(segment, &object, path);
-}
-
-fn auxiliary(kind: u64) -> u64 {
-    let getauxval = weak!("getauxval");
-    if getauxval.is_null() {
-        return 0;
-    }
-    // SAFETY: it has this form in every C library.
-    let getauxval: unsafe extern "C" fn(u64) -> u64 = unsafe { core::mem::transmute(getauxval) };
-    // SAFETY: it reads what the kernel left for the program.
-    unsafe { getauxval(kind) }
 }
 
 #[cfg(test)]

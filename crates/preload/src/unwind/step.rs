@@ -7,8 +7,6 @@ use super::rule::{Base, Packed, Rule, SavedBp};
 
 /// Code of no module is only followed by frame pointers to frames of less than this.
 const LARGEST_GUESS: u64 = 1 << 20;
-/// Return addresses are between these.
-const CODE: core::ops::Range<u64> = 1 << 16..1 << 47;
 
 /// A frame while its function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +29,8 @@ pub(super) struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Caller(State),
+    /// To a caller if its code called somebody there: see [`super::call`].
+    Guess(State),
     /// This was the outermost frame; when a return address of 0 says so, it stands here.
     End(Option<u64>),
     /// Nobody knows.
@@ -111,8 +111,10 @@ impl Step {
             return None;
         }
         let (saved, pc) = (memory.word(bp)?, memory.word(bp + 8)?);
-        let is_plausible = CODE.contains(&pc) && memory.word(sp & !7).is_some() && memory.is_one(sp, bp);
-        is_plausible.then(|| Next::Caller(State { pc: pc - 1, sp: bp + 16, bp: saved }))
+        // What is no frame pointer, but some value of the code's own, may lead to a word of a call that was over long ago.
+        let is_plausible =
+            memory.word(sp & !7).is_some() && memory.is_one(sp, bp) && (saved == 0 || saved > bp);
+        is_plausible.then(|| Next::Guess(State { pc: pc.wrapping_sub(1), sp: bp + 16, bp: saved }))
     }
 
     /// Whether it matters what `rbp` is in the frame, given whether it does in the caller's. Where no frame pointers are kept
