@@ -16,7 +16,7 @@ use crate::values::{filter, size, time};
 pub(crate) use blocks::{BlocksArgs, HeapArgs, LeakRules, LeaksArgs, LossFailOn, RefsArgs, StillArgs};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use recording::RecordArgs;
-pub(crate) use report::{RecordedFailOn, ReportArgs, Sort};
+pub(crate) use report::{ExportArgs, RecordedFailOn, ReportArgs, Sort, Weight};
 
 /// What eats the memory of a process, and whether it is a leak.
 #[derive(Parser)]

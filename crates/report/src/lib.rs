@@ -10,9 +10,15 @@
 //! ```
 
 pub mod chart;
+pub mod collapsed;
+pub mod dhat;
 mod error;
+pub mod flamegraph;
+mod frames;
 pub mod html;
 pub mod json;
+pub mod massif;
+pub mod pprof;
 pub mod terminal;
 pub mod units;
 pub mod words;

@@ -1,14 +1,16 @@
 use std::collections::HashMap;
 
-use residue_model::Recording;
+use residue_model::recording::AllocationKind;
 
-use super::{Frame, Measure, PathId, Paths};
+use super::{Frame, Measure, PathId, Paths, Recorded};
 
 /// A weighed tree of calls, from the outside in: what a flame graph draws.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flame {
     /// The first is the root: all of it, and no function. Each node stands behind the one that called it.
     pub nodes: Vec<FlameNode>,
+    /// What of it was asked of the kernel by the program itself, and of no allocator.
+    pub mapped: u64,
 }
 
 /// A function where it was called.
@@ -26,20 +28,25 @@ pub struct FlameNode {
 }
 
 impl Flame {
-    /// The tree of a recording by a measure, without allocators and wrappers at the inner ends. Only paths that weigh
-    /// something are in it.
-    pub fn of(recording: &Recording, paths: &Paths, measure: Measure) -> Flame {
+    /// The tree of all sites by a measure, without allocators and wrappers at the inner ends. Only paths that weigh something
+    /// are in it.
+    pub fn of(recorded: &Recorded, measure: Measure) -> Flame {
         let mut own: HashMap<PathId, u64> = HashMap::new();
-        for sums in &recording.stacks {
-            let weight = measure.of(sums);
-            if weight > 0 {
-                let sum = own.entry(paths.asked(sums.stack)).or_default();
-                *sum = sum.saturating_add(weight);
+        let mut flame = Flame { nodes: vec![FlameNode::default()], mapped: 0 };
+        for site in &recorded.sites {
+            for path in &site.paths {
+                let weight = path.weight(measure);
+                if weight > 0 {
+                    let sum = own.entry(path.path).or_default();
+                    *sum = sum.saturating_add(weight);
+                }
+                if site.kind != AllocationKind::Heap {
+                    flame.mapped = flame.mapped.saturating_add(weight);
+                }
             }
         }
-        let mut flame = Flame { nodes: vec![FlameNode::default()] };
         flame.nodes[0].own = own.remove(&PathId::ROOT).unwrap_or_default();
-        flame.grow(paths, &own);
+        flame.grow(&recorded.paths, &own);
         flame.sum();
         flame
     }
@@ -49,7 +56,7 @@ impl Flame {
         paths: &Paths,
         of: impl Iterator<Item = PathId>,
     ) -> (Flame, HashMap<PathId, u32>) {
-        let mut flame = Flame { nodes: vec![FlameNode::default()] };
+        let mut flame = Flame { nodes: vec![FlameNode::default()], mapped: 0 };
         let node_of = flame.grow(paths, &of.map(|path| (path, 0)).collect());
         (flame, node_of)
     }
@@ -112,10 +119,11 @@ fn ancestors(paths: &Paths, of: impl Iterator<Item = PathId>) -> Vec<bool> {
 mod tests {
     use std::time::Duration;
 
+    use residue_model::Bytes;
     use residue_testkit::Sketch;
 
     use super::*;
-    use crate::recorded::Skip;
+    use crate::recorded::Question;
 
     fn weights(flame: &Flame) -> Vec<(&str, u64, u64)> {
         let name = |node: &'_ FlameNode| node.frame.as_ref().and_then(|frame| frame.function.clone());
@@ -134,10 +142,11 @@ mod tests {
             .blocks(10, |_| 2)
             .stack(&["strdup in libc.so.6", "main at a.c:30"])
             .blocks(1, |_| 7)
+            .with(|sums| sums.kind = AllocationKind::Mapping)
             .build();
-        let paths = Paths::of(&recording, &Skip::default());
+        let recorded = Recorded::of(&recording, &Question::default());
 
-        let flame = Flame::of(&recording, &paths, Measure::Live);
+        let flame = Flame::of(&recorded, Measure::Live);
 
         assert_eq!(
             weights(&flame),
@@ -147,6 +156,9 @@ mod tests {
         let lines: Vec<_> =
             flame.nodes.iter().map(|node| node.frame.as_ref().and_then(|frame| frame.line)).collect();
         assert_eq!(lines, [None, None, Some(9), None], "a line only where there is just one");
-        assert_eq!(Flame::of(&recording, &paths, Measure::Temporary).total(), 0);
+        assert_eq!(flame.mapped, 7);
+        assert_eq!(Flame::of(&recorded, Measure::Temporary).total(), 0);
+        let large = Question { least: Bytes(20), ..Question::default() };
+        assert_eq!(Flame::of(&Recorded::of(&recording, &large), Measure::Live).total(), 50, "two sites");
     }
 }

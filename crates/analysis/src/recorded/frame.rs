@@ -23,7 +23,7 @@ pub struct Frame {
 
 impl Frame {
     /// The frames that a return address stands for, the innermost first: one where nothing was inlined, or nothing is known.
-    pub(super) fn of(code: &Code, module: Option<&Arc<str>>) -> Vec<Frame> {
+    pub fn of(code: &Code, module: Option<&Arc<str>>) -> Vec<Frame> {
         let bare = Frame { module: module.cloned(), address: code.address, ..Frame::default() };
         if code.places.is_empty() {
             return vec![bare];
@@ -82,7 +82,7 @@ impl Frame {
 }
 
 /// The paths of all modules, shared by frames. The vdso has none.
-pub(super) fn module_paths(modules: &[RecordedModule]) -> Vec<Arc<str>> {
+pub fn module_paths(modules: &[RecordedModule]) -> Vec<Arc<str>> {
     let path = |module: &RecordedModule| if module.path.is_empty() { "[vdso]" } else { &module.path }.into();
     modules.iter().map(path).collect()
 }

@@ -26,7 +26,7 @@ pub use diff::{Comparison, SiteChange, SiteChangeKind};
 pub use estimate::Estimate;
 pub use filter::Filter;
 pub use flame::{Flame, FlameNode};
-pub use frame::Frame;
+pub use frame::{Frame, module_paths};
 pub use group::Grouping;
 pub use marks::{MarkSite, MarkView};
 pub use measure::Measure;

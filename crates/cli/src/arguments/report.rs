@@ -1,16 +1,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use regex::Regex;
-use residue::analysis::recorded::{Filter, Grouping, Question, Section, Skip};
+use residue::analysis::recorded::{Filter, Grouping, Measure, Question, Section, Skip};
 use residue::model::Bytes;
 use residue::model::recording::AllocationKind;
 
 use crate::values::{moment, pattern, size, time};
 
 #[derive(Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("calls").multiple(true), after_help = "\
 What is not freed at the end merely lives; what grows to the end is told apart by its shape over time; only what nobody could
 reach any more when the program ended is called lost.
 
@@ -19,6 +19,7 @@ Examples:
   residue report shop.residue --older-than 10s --function '^parse'
   residue report shop.residue --from 5m --to 10m --sort live --limit 30
   residue report shop.residue --html shop.html
+  residue report shop.residue --flamegraph shop.svg --measure allocated
   residue report shop.residue --diff yesterday.residue
   residue report shop.residue --fail-on leak || page-somebody")]
 pub(crate) struct ReportArgs {
@@ -54,12 +55,44 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "diff")]
     pub(crate) html: Option<PathBuf>,
 
+    /// Also write the calls as a flame graph: an SVG file to zoom into and search in a browser
+    #[arg(long, value_name = "FILE", conflicts_with = "diff", group = "calls")]
+    pub(crate) flamegraph: Option<PathBuf>,
+
+    /// Also write the call paths, a line each with what it weighs, as flamegraph.pl and speedscope read them
+    #[arg(long, value_name = "FILE", conflicts_with = "diff", group = "calls")]
+    pub(crate) collapsed: Option<PathBuf>,
+
+    /// What these two weigh calls by; unless said, what is live at the end, or allocated where nothing is
+    #[arg(long, value_name = "WHAT", requires = "calls")]
+    pub(crate) measure: Option<Weight>,
+
     /// Exit with 1 when a site is lost or grows like a leak; with 4 when nothing at all was recorded
     #[arg(long, value_name = "WHAT")]
     pub(crate) fail_on: Option<RecordedFailOn>,
 
     #[command(flatten)]
     pub(crate) part: PartArgs,
+
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
+}
+
+/// Files for the viewers of other tools: of every call path as it was, however sites are made.
+#[derive(Args)]
+#[command(next_help_heading = "For other viewers")]
+pub(crate) struct ExportArgs {
+    /// Also write a profile for `go tool pprof`, speedscope, Pyroscope: of the part that was asked for
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "min_bytes"])]
+    pub(crate) pprof: Option<PathBuf>,
+
+    /// Also write the whole heap as DHAT does, for its dh_view.html
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "PartArgs"])]
+    pub(crate) dhat: Option<PathBuf>,
+
+    /// Also write the whole heap over time as massif does, for ms_print and massif-visualizer
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "PartArgs"])]
+    pub(crate) massif: Option<PathBuf>,
 }
 
 /// Which part of a recording is looked at.
@@ -199,6 +232,30 @@ impl Sort {
             Sort::Allocated => Section::Allocated,
             Sort::Temporary => Section::Temporary,
             Sort::Wasted => Section::Wasted,
+        }
+    }
+}
+
+/// What calls are weighed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Weight {
+    /// Bytes not freed at the end
+    Live,
+    /// Bytes asked for in all
+    Allocated,
+    /// Bytes when the program held most
+    Peak,
+    /// Blocks freed at once
+    Temporary,
+}
+
+impl Weight {
+    pub(crate) fn measure(self) -> Measure {
+        match self {
+            Weight::Live => Measure::Live,
+            Weight::Allocated => Measure::Allocated,
+            Weight::Peak => Measure::Peak,
+            Weight::Temporary => Measure::Temporary,
         }
     }
 }

@@ -52,6 +52,8 @@ mod output;
 #[cfg(target_os = "linux")]
 mod page_map;
 #[cfg(target_os = "linux")]
+mod page_recorded;
+#[cfg(target_os = "linux")]
 mod page_triage;
 #[cfg(target_os = "linux")]
 mod permission;

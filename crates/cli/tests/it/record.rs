@@ -1,7 +1,7 @@
 //! `record`: a program that is started with the recorder inside runs as it would, and leaves a recording however it ends.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -210,8 +210,12 @@ impl Running {
 fn an_interrupted_recording_is_kept_and_the_program_runs_on() {
     let folder = Folder::new();
     let file = folder.file("a");
-    let mut running = Running::start(&["record", "-o", &file, "--", "sh", "-c", "read line; echo got $line"]);
+    let mut running =
+        Running::start(&["record", "-o", &file, "--", "sh", "-c", "echo ready; read line; echo got $line"]);
     let program = running.program();
+    // A recording without any event is not written.
+    let mut told = BufReader::new(running.residue.stdout.take().expect("asked for"));
+    told.read_line(&mut String::new()).expect("it speaks");
 
     running.signal("-INT");
     running.signal("-TERM");
@@ -220,7 +224,7 @@ fn an_interrupted_recording_is_kept_and_the_program_runs_on() {
     // The program has our streams too: they end with it.
     writeln!(running.told, "word").expect("it listens");
     let (mut out, mut err) = (String::new(), String::new());
-    running.residue.stdout.take().expect("asked for").read_to_string(&mut out).expect("text");
+    told.read_to_string(&mut out).expect("text");
     running.residue.stderr.take().expect("asked for").read_to_string(&mut err).expect("text");
 
     assert_eq!((out.as_str(), code), ("got word\n", Some(130)));

@@ -75,11 +75,16 @@ impl CallTree {
     /// The frames of a stack, the innermost first. Ends on any tree: a caller that does not stand before its callee ends
     /// the stack.
     pub fn frames(&self, stack: StackId) -> impl Iterator<Item = &Code> {
+        self.path(stack).map(|code| &self.codes[code.0 as usize])
+    }
+
+    /// The same by their names; each is that of a code.
+    pub fn path(&self, stack: StackId) -> impl Iterator<Item = CodeId> {
         let mut at = stack;
         std::iter::from_fn(move || {
             let node = self.nodes.get(at.0 as usize).filter(|_| at != StackId::UNKNOWN)?;
             at = if node.caller < at { node.caller } else { StackId::UNKNOWN };
-            self.codes.get(node.code.0 as usize)
+            Some(node.code).filter(|code| (code.0 as usize) < self.codes.len())
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a recording tells, in whole phrases.
 
-use residue_analysis::recorded::{Frame, Growth, Recorded, Section, Shape, Site};
+use residue_analysis::recorded::{Frame, Growth, Measure, Recorded, Section, Shape, Site};
 use residue_model::Bytes;
 use residue_model::recording::{AllocationKind, End, Program, Recording};
 
@@ -128,6 +128,26 @@ pub fn section(section: Section) -> &'static str {
         Section::Allocated => "ASKED FOR IN ALL",
         Section::Temporary => "TEMPORARY: FREED BY THE NEXT CALL",
         Section::Wasted => "WASTED: GIVEN BEYOND WHAT WAS ASKED FOR",
+    }
+}
+
+/// What is weighed: of a `window` of the time, other things stood at the end.
+pub fn measure(measure: Measure, window: bool) -> &'static str {
+    match measure {
+        Measure::Live if window => "stood at the end of the window",
+        Measure::Live => "not freed at the end",
+        Measure::Peak => "stood when the program held most",
+        Measure::Allocated => "allocated",
+        Measure::Temporary => "freed by the next call of their thread",
+    }
+}
+
+/// What something weighs, in full: `1.2 MiB (1 258 291 B)`, `12 500 blocks`.
+pub fn weight(measure: Measure, weight: u64) -> String {
+    match weight {
+        _ if !measure.is_bytes() => counted(weight, "block"),
+        0..1024 => size(Bytes(weight)),
+        _ => format!("{} ({} B)", size(Bytes(weight)), count(weight)),
     }
 }
 

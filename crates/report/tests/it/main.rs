@@ -2,6 +2,8 @@
 
 mod blocks;
 mod dead;
+mod exports;
+mod flame;
 mod json;
 mod live_windows;
 mod page;

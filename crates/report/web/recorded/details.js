@@ -2,13 +2,13 @@
 (() => {
 "use strict";
 
-const { bytes, count, el, many } = window.residue;
-const { data, stack, history, timeAt, seconds, percent, slotCount, svg } = window.recording;
+const { bytes, el } = window.residue;
+const { chosen, data, stack, history, timeAt, count, many, seconds, percent, slotCount, svg } = window.recording;
 const PATHS = 8;
 
-// What is allocated where: a small picture of bytes over time.
+// A small picture of bytes over time.
 function sparkline(site, width, height, label) {
-  const held = history(site.tracks), most = Math.max(...held, 1);
+  const held = (site.held ??= history(site.tracks)), most = Math.max(...held, 1);
   const x = (slot) => ((slot + 1) * width) / slotCount, y = (value) => height - 1 - ((height - 2) * value) / most;
   let path = "M0 " + height;
   held.forEach((value, slot) => { path += "L" + x(slot).toFixed(1) + " " + y(value).toFixed(1); });
@@ -55,8 +55,8 @@ function histogram(name, counts, unit) {
 }
 
 function source(frame) {
-  const excerpt = frame.file === null || frame.line === null ? undefined : data.sources[frame.file];
-  if (!excerpt || !(frame.line in excerpt.lines)) return "";
+  if (!hasSource(frame)) return "";
+  const excerpt = data.sources[frame.file];
   const text = el("pre", { className: "source" });
   for (let line = frame.line - 4; line <= frame.line + 4; line += 1) {
     if (!(line in excerpt.lines)) continue;
@@ -68,12 +68,14 @@ function source(frame) {
   return el("div", null, note, text);
 }
 
-function frameRow(frame, isFirst) {
+const hasSource = (frame) => frame.file !== null && frame.line !== null && frame.line in (data.sources[frame.file]?.lines || {});
+
+function frameRow(frame, isOpen) {
   const where = frame.path === null ? "" : frame.path + (frame.line === null ? "" : ":" + frame.line);
   const lines = source(frame);
   const head = [el("code", null, frame.name ?? frame.label), frame.inlined ? el("span", { className: "inlined" }, "inlined") : "",
     el("small", null, [where || (frame.name === null ? "" : frame.place), frame.module].filter(Boolean).join(" · "))];
-  return el("li", null, lines ? el("details", { open: isFirst }, el("summary", null, ...head), lines) : el("div", null, ...head));
+  return el("li", null, lines ? el("details", { open: isOpen }, el("summary", null, ...head), lines) : el("div", null, ...head));
 }
 
 function paths(site) {
@@ -81,7 +83,8 @@ function paths(site) {
   site.tracks.slice(0, PATHS).forEach((track, index) => {
     const [live, , allocated] = track.weights;
     const frames = stack(track.path);
-    const list = el("ol", null, ...frames.map((frame, at) => frameRow(frame, index === 0 && at === 0)));
+    const first = index === 0 ? frames.findIndex(hasSource) : -1;
+    const list = el("ol", null, ...frames.map((frame, at) => frameRow(frame, at === first)));
     const head = (site.tracks.length > 1 ? "Call path " + (index + 1) + " of " + count(site.tracks.length) : "Call path")
       + ": " + bytes(live) + " not freed, " + bytes(allocated) + " allocated";
     box.append(el("details", { open: index === 0, className: "path" }, el("summary", null, head),
@@ -94,7 +97,8 @@ function paths(site) {
 function details(site) {
   const over = el("figure", null, sparkline(site, 560, 70, "Bytes over time"),
     el("figcaption", null, el("span", null, "0 s"), el("span", null, site.growth), el("span", null, seconds(timeAt(slotCount)))));
-  return el("div", { className: "details" }, over,
+  const note = chosen.window ? el("p", { className: "note" }, "What follows is of the whole time.") : "";
+  return el("div", { className: "details" }, note, over,
     el("div", { className: "columns" }, facts(site), histogram("Sizes", site.sizes, bytes),
       histogram("Lifetimes of freed blocks", site.lifetimes, (micros) => seconds(micros / 1e6))),
     paths(site));

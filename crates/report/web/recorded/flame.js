@@ -2,8 +2,9 @@
 (() => {
 "use strict";
 
-const { bytes, count, el, hear, many } = window.residue;
-const { nodes, tracks, sites, chosen, choose, isShown, isKnown, MEASURES, weight, percent, title, choice } = window.recording;
+const { bytes, el, hear } = window.residue;
+const { nodes, tracks, sites, chosen, choose, isShown, isKnown, MEASURES, weight, count, many, percent, title,
+  choice } = window.recording;
 const place = document.getElementById("flame");
 const ROW = 20, LEAST_PX = 2.5, LABEL_PX = 28;
 
@@ -43,7 +44,7 @@ function weigh() {
   }
   total = own.slice();
   for (let index = nodes.length - 1; index > 0; index -= 1) total[nodes[index].parent] += total[index];
-  for (const node of nodes) node.children.sort((a, b) => total[b] - total[a] || a - b);
+  for (const { children } of nodes) if (children.length > 1) children.sort((a, b) => total[b] - total[a] || a - b);
 }
 
 const amount = (value) => (MEASURES[chosen.measure].unit === "bytes"
@@ -54,6 +55,11 @@ function hue(text) {
   let sum = 7;
   for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 997;
   return (sum * 137) % 360;
+}
+// A module has a colour, its functions are shades of it.
+function colour(cell, frame) {
+  cell.style.setProperty("--hue", hue((frame && frame.module) || ""));
+  cell.style.setProperty("--tint", (hue((frame && frame.label) || "") % 7) - 3 + "%");
 }
 const matches = (node) => wanted !== "" && node.frame !== null
   && [node.frame.name, node.frame.label, node.frame.path, node.frame.module]
@@ -94,7 +100,7 @@ function draw() {
       aria: { level: node.level + 1, label: nameOf(node) + ", " + amount(total[node.index]) } },
     share * width >= LABEL_PX ? nameOf(node) : "");
     cell.style.cssText = "left:" + (100 * start).toFixed(4) + "%;width:" + (100 * share).toFixed(4) + "%;top:" + level * ROW + "px";
-    if (node.index) cell.style.setProperty("--hue", hue((node.frame && node.frame.module) || ""));
+    if (node.index) colour(cell, node.frame);
     cell.classList.toggle("root", node.index === 0);
     cell.classList.toggle("above", node.level < nodes[root].level);
     cell.classList.toggle("match", matches(node));
@@ -124,7 +130,8 @@ function draw() {
 function say(index) {
   const node = nodes[index], { says } = MEASURES[chosen.measure];
   const text = el("b", null, node.frame ? title(node.frame) : nameOf(node));
-  const parts = [" " + amount(total[index]) + " " + (chosen.window && chosen.measure === "live" ? "stood at the window's end" : says)];
+  const parts = [" " + amount(total[index]) + " " + (chosen.window && chosen.measure === "live" ? "stood at the window's end" : says)
+    + (chosen.window && chosen.measure === "allocated" ? " in the window" : "")];
   if (index !== 0) parts.push(percent(total[index], total[0]) + " of all");
   if (index !== 0 && own[index] !== total[index]) parts.push((MEASURES[chosen.measure].unit === "bytes"
     ? bytes(own[index]) : count(own[index])) + " of it by itself");

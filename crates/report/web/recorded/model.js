@@ -1,7 +1,7 @@
 // What the page knows of a recording, what is chosen of it, and the sums that follow from that.
 //
 // After table.js. The other files find it as `window.recording`; a choice is told by `residue:chosen {what}` on `document`,
-// `what` being "window", "measure", "kind" or "focus".
+// `what` being "window", "measure", "mapped" or "focus".
 (() => {
 "use strict";
 
@@ -62,6 +62,8 @@ function choose(what, value) {
     if (wasWhole && chosen.window && chosen.measure === "live") chosen.measure = "growth";
     if (!isKnown(chosen.measure)) chosen.measure = chosen.window ? "growth" : "live";
   } else chosen[what] = value;
+  // What a function of the one kind leads to is nothing of the other.
+  if (what === "mapped") chosen.focus = 0;
   send("chosen", { what });
 }
 
@@ -125,7 +127,11 @@ function history(list) {
 
 const timeAt = (slot) => Math.min(slot * slotSeconds, data.recorded || slot * slotSeconds);
 
-// Two digits that matter, in the unit that fits.
+// Numbers as the rest of the page has them: digits in threes, parted by spaces.
+const count = (number) => (number < 10000 ? String(number) : number.toLocaleString("en-US").replaceAll(",", "\u00a0"));
+const many = (number, noun) => count(number) + " " + noun + (number === 1 ? "" : "s");
+
+// Three digits that matter, in the unit that fits.
 function seconds(time) {
   if (time === 0) return "0 s";
   if (time < 1e-3) return (time * 1e6).toPrecision(time < 1e-4 ? 2 : 3) + " µs";
@@ -168,5 +174,5 @@ function choice(label, options, pick) {
 }
 
 window.recording = { data, frames, nodes, tracks, sites, chosen, choose, isShown, isKnown, MEASURES, slotCount, slotSeconds,
-  stack, weight, sums, history, timeAt, seconds, change, percent, title, svg, choice };
+  stack, weight, sums, history, timeAt, count, many, seconds, change, percent, title, svg, choice };
 })();

@@ -2,8 +2,8 @@
 (() => {
 "use strict";
 
-const { bytes, count, el, hear, many } = window.residue;
-const { data, sites, nodes, chosen, choose, isShown, MEASURES, stack, sums, change, percent, title, details, sparkline,
+const { bytes, el, hear } = window.residue;
+const { data, sites, nodes, chosen, choose, isShown, MEASURES, stack, sums, count, many, change, percent, title, details, sparkline,
   slotCount } = window.recording;
 const place = document.getElementById("site-list");
 const PART = 100;

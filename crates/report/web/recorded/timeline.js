@@ -2,8 +2,8 @@
 (() => {
 "use strict";
 
-const { bytes, el, hear, many } = window.residue;
-const { data, chosen, choose, slotCount, slotSeconds, timeAt, seconds, change, svg } = window.recording;
+const { bytes, el, hear } = window.residue;
+const { data, chosen, choose, slotCount, slotSeconds, timeAt, many, seconds, change, svg } = window.recording;
 const place = document.getElementById("timeline");
 const HEIGHT = 210, LEFT = 74, RIGHT = 12, TOP = 14, BOTTOM = 26;
 
