@@ -27,6 +27,11 @@ fn capture_below(pages: usize, thread: &mut Thread, segment: &Segment, rules: &R
     captured
 }
 
+#[inline(never)]
+fn capture_in_new_code(thread: &mut Thread, segment: &Segment, rules: &Rules) -> Captured {
+    black_box(capture_below(black_box(1), thread, segment, rules))
+}
+
 #[test]
 fn a_bound_program_is_not_made_to_call_the_kernel() {
     let (segment, rules, thread) = (segment(), Rules::new(), thread());
@@ -37,13 +42,17 @@ fn a_bound_program_is_not_made_to_call_the_kernel() {
     let child = unsafe { fork() };
     if child == 0 {
         look(2);
+        let images = segment.filled_modules().len();
         rules.forbid_calls();
         let is_bound = unsafe { prctl(PR_SET_SECCOMP, STRICT, 0, 0, 0) } == 0;
         // What is unmapped elsewhere is nothing to a thread on the one stack that it has.
         rules.unmapped();
         let known = !look(2).is_cut && !look(9).is_cut;
         let unknown = look(60).is_cut;
-        let all = is_bound && known && unknown;
+        // Code that is seen for the first time is of an image that is known.
+        let is_new_known = !capture_in_new_code(thread, &segment, &rules).is_cut;
+        let is_image_known = segment.filled_modules().len() == images;
+        let all = is_bound && known && unknown && is_new_known && is_image_known;
         unsafe { syscall(EXIT, if all { ALL } else { 1 }) };
     }
 

@@ -7,6 +7,7 @@ use residue_recording::wire::ModuleRow;
 use super::elf;
 use super::objects::Object;
 use crate::segment::Segment;
+use crate::sys;
 
 /// The number of an image's row, which is new when no row says just this. None when others hold on to the rows for long, or
 /// there is no room.
@@ -40,13 +41,21 @@ impl Wanted<'_> {
     }
 
     fn is(&self, row: &ModuleRow, segment: &Segment) -> bool {
-        let Object { start, end, bias, .. } = *self.object;
-        row.start.load(Relaxed) == start
-            && row.end.load(Relaxed) == end
-            && row.bias.load(Relaxed) == bias
+        row.bias.load(Relaxed) == self.object.bias
+            && (self.is_image(row) || sys::is_bound() && self.is_part(row))
+            && (self.path.is_empty() || self.has_path(row, segment))
+    }
+
+    fn is_image(&self, row: &ModuleRow) -> bool {
+        row.start.load(Relaxed) == self.object.start
+            && row.end.load(Relaxed) == self.object.end
             && row.build_id_length.load(Relaxed) as usize == self.build_id.len()
             && self.build_id.iter().zip(&row.build_id).all(|(byte, there)| *byte == there.load(Relaxed))
-            && (self.path.is_empty() || self.has_path(row, segment))
+    }
+
+    /// Of a program that has bound itself to few system calls nobody asks what can be read: its images' headers are not seen.
+    fn is_part(&self, row: &ModuleRow) -> bool {
+        row.start.load(Relaxed) <= self.object.start && self.object.end <= row.end.load(Relaxed)
     }
 
     fn has_path(&self, row: &ModuleRow, segment: &Segment) -> bool {
