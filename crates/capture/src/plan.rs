@@ -19,6 +19,8 @@ pub struct Plan {
     pub sample: Option<Bytes>,
     /// Whether what the program starts is recorded too.
     pub children: bool,
+    /// Whether a process that ends by itself is held until somebody has looked what is lost. Never in a sample.
+    pub lost: bool,
     /// So many frames of a call path are kept, the innermost.
     pub most_frames: u32,
     /// Signals as the program is to have them.
@@ -33,6 +35,7 @@ impl Default for Plan {
             output: None,
             sample: None,
             children: true,
+            lost: true,
             most_frames: 1024,
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
             signals: Signals::default(),

@@ -138,7 +138,7 @@ fn control_page(path: &Path, plan: &Plan) -> io::Result<Mapping> {
     words.version.store(VERSION, Ordering::Relaxed);
     let children = if plan.children { FOLLOW_CHILDREN } else { 0 };
     // Of a sample nobody can say which of its blocks are lost, and how many more.
-    let end = if plan.sample.is_none() { LOOK_AT_END } else { 0 };
+    let end = if plan.lost && plan.sample.is_none() { LOOK_AT_END } else { 0 };
     words.flags.store(children | end, Ordering::Relaxed);
     words.sample_interval.store(plan.sample.map_or(0, |bytes| bytes.0), Ordering::Relaxed);
     words.most_frames.store(plan.most_frames, Ordering::Relaxed);

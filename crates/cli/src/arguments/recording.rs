@@ -14,6 +14,9 @@ The program has the terminal, its input and its output to itself, and ends as it
 recorded too, each process and each program in a file of its own. Ctrl-C reaches the program as well; if it has not ended
 two seconds later, or at a second Ctrl-C, the recording ends and the program runs on.
 
+A process that ends by itself is held at its very end while all pointers in its memory are followed: that tells what is
+lost from what was merely not freed. It takes about as long as residue leaks, some milliseconds for most.
+
 Examples:
   residue record -- ./server --port 8080
   residue record -o before.residue -- make -j8
@@ -31,6 +34,10 @@ pub(crate) struct RecordArgs {
     /// Do not record what the program starts
     #[arg(long)]
     pub(crate) no_children: bool,
+
+    /// Do not hold a process at its end to see what it has lost
+    #[arg(long)]
+    pub(crate) no_lost: bool,
 
     /// Keep so many frames of a call path, the innermost
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]

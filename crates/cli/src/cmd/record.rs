@@ -23,6 +23,7 @@ pub(crate) fn run(args: &RecordArgs) -> Result<Exit, Trouble> {
         output: args.output.clone(),
         sample: args.sample.filter(|sample| sample.0 > 0),
         children: !args.no_children,
+        lost: !args.no_lost,
         most_frames: args.max_frames,
         signals,
     };

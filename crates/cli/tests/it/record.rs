@@ -299,4 +299,6 @@ fn what_ends_at_once_is_not_asked_what_is_lost() {
     assert!(recording.stacks.iter().all(|sums| sums.lost_blocks.is_none() && sums.lost.is_none()));
     assert!(!recording.stacks.is_empty());
     assert!(residue(&["report", &file]).good().text().contains("nobody could look"));
+    residue(&["record", "--no-lost", "-o", &file, "--", &program]).good();
+    assert!(self::recording(&file).stacks.iter().all(|sums| sums.lost_blocks.is_none()));
 }
