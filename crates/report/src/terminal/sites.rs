@@ -178,7 +178,7 @@ mod tests {
         let callers: Vec<String> = ["load", "serve", "main"].map(str::to_owned).to_vec();
         assert_eq!(short_path(&callers, "", 80), "← load ← serve ← main");
         assert_eq!(short_path(&callers, "", 20), "← load ← serve ← …");
-        assert_eq!(short_path(&callers, "and 2 other paths", 40), "← load ← serve ← …  and 2 other paths");
+        assert_eq!(short_path(&callers, "and 2 other paths", 39), "← load ← serve ← …  and 2 other paths");
         assert_eq!(short_path(&[], "", 40), "");
     }
 
