@@ -369,7 +369,7 @@ impl<'a> Collector<'a> {
         });
         let (group, site) = sites.max_by_key(|(_, site)| site.live).filter(|(_, site)| site.live > 0)?;
         let frame = group.segment.frame(site.stack)?;
-        let module = group.segment.module(usize::from(frame.module).wrapping_sub(1));
+        let module = group.segment.module(usize::from(frame.module));
         let (path, bias) = module.map_or((Vec::new(), 0), |module| (module.path, module.bias));
         Some(Top {
             module: residue_target::procfs::printable(&path),

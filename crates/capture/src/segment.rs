@@ -101,12 +101,13 @@ impl Segment {
     /// All modules, the one with number 1 first.
     pub(crate) fn modules(&self) -> Vec<Image> {
         let count = (self.header().modules.load(Ordering::Acquire) as usize).min(self.layout.most_modules);
-        (0..count).filter_map(|number| self.module(number)).collect()
+        (1..=count).filter_map(|number| self.module(number)).collect()
     }
 
-    /// The module of that place.
+    /// The module with that number; code of none has number 0.
     pub(crate) fn module(&self, number: usize) -> Option<Image> {
-        let row: &ModuleRow = self.mapping.get(self.layout.modules + number * size_of::<ModuleRow>())?;
+        let place = number.checked_sub(1).filter(|&place| place < self.layout.most_modules)?;
+        let row: &ModuleRow = self.mapping.get(self.layout.modules + place * size_of::<ModuleRow>())?;
         let load = |field: &std::sync::atomic::AtomicU64| field.load(Ordering::Relaxed);
         let length = (row.build_id_length.load(Ordering::Relaxed) as usize).min(row.build_id.len());
         Some(Image {

@@ -195,3 +195,13 @@ proptest! {
         prop_assert_eq!(crate::file::read(&bytes[..], "x").expect("it is whole"), recording);
     }
 }
+
+/// Code that was made at run time has no module: number 0.
+#[test]
+fn a_module_that_is_none_is_not_looked_up() {
+    let written = Written::new(1, Estimate::Exact);
+    written.module(0x1000);
+
+    let is_there = |number| written.segment.module(number).is_some_and(|module| module.bias == 0x1000);
+    assert_eq!([0, 1, 1 << 20, usize::MAX].map(is_there), [false, true, false, false]);
+}
