@@ -381,7 +381,7 @@ fn gaps(image: &Image, segment: &Segment, mut gaps: Vec<Gap>) -> Vec<Gap> {
     tell(
         counted.dropped,
         "events",
-        "they found no room: the collector stood still, or there were too many threads",
+        "they found no room: the collector stood still, there were too many threads, or a signal handler allocated while its thread waited",
     );
     tell(
         counted.overwritten,

@@ -3,9 +3,8 @@
 use residue_testkit::Program;
 use serde_json::Value;
 
-use crate::harness::number;
 use crate::harness::recorded::{Case, assert_place};
-use crate::harness::rows;
+use crate::harness::{number, rows, word};
 
 #[track_caller]
 fn assert_counted(program: &Program, arguments: &[&str]) {
@@ -54,11 +53,21 @@ fn other_threads_send_signals() {
 
 /// The allocator takes it, so the recorder has to: the handler interrupts it anywhere. That it stands between the two also shows
 /// that what was preloaded before still is.
+///
+/// A handler that comes again and again while its thread waits for the collector, on a busy machine, finds no room to note
+/// more: then that much is said to be missing. Else nothing is.
 #[test]
 fn a_handler_may_interrupt_the_recorder_anywhere() {
     let bump = Program::build("bump").shared().path().expect("it compiles");
     let case = Case::of(&Program::build("signals"), &["case=reckless", "times=2000"]);
-    case.env("LD_PRELOAD", &bump.display().to_string()).faithful().assert_told();
+    let recorded = case.env("LD_PRELOAD", &bump.display().to_string()).faithful();
+    let report = recorded.report();
+    if number(&report["totals"], "dropped") == 0 {
+        recorded.assert_told();
+    } else {
+        let says_so = |gap: &Value| word(gap, "what").contains("events");
+        assert!(rows(&report, "gaps").iter().any(says_so), "{:#}", report["gaps"]);
+    }
 }
 
 #[test]
