@@ -7,7 +7,7 @@
 //! # Ok::<(), residue_target::Error>(())
 //! ```
 //!
-//! [`record`] is for Linux on x86-64; [`file`] reads and writes recordings everywhere.
+//! [`record`] is for Linux on x86-64; [`mod@file`] reads and writes recordings everywhere.
 //!
 //! The `collector` looks after processes and time, `collect` adds up what events say. What it does not know: names of
 //! functions, and whether what lives is a leak.
