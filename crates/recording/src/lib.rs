@@ -6,7 +6,7 @@
 //! that events refer to, and the [modules](wire::ModuleRow) that their code is in. It is memory that both map and that
 //! outlives either: after a crash of the program all that it had said can still be read.
 //!
-//! What the collector makes of it is a recording [file]: sums in rows of plain numbers.
+//! What the collector makes of it is a recording [file](mod@file): sums in rows of plain numbers.
 //!
 //! Both sides are of one build (the collector carries the recorder inside), which [`wire::VERSION`] proves.
 //!
